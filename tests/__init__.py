@@ -1,0 +1,1 @@
+"""What holds, told by running it: unit, properties, integration, faults, bench, compose."""
