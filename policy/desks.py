@@ -1,0 +1,61 @@
+"""Who works which country's referrals: the table answers (country, role) in one look-up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from schemas.codes import Role
+
+UNROUTABLE: Final = "zz"
+"""The desk of what no jurisdiction resolves. It always exists, has an owner, and takes no country."""
+
+
+class Reporting(StrEnum):
+    """Whether a desk says what it does with its entries; without it they are unknown, not untouched."""
+
+    STATUS = "status"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who works a queue, and the (country, role) pairs that are its own.
+
+    A desk that takes nothing gets entries by forwarding alone: from `forwarded_by`, or (as `zz`) from the
+    router where nothing resolves.
+    """
+
+    id: str
+    name: str
+    owner: str | None = None
+    reporting: Reporting = Reporting.STATUS
+    forwarded_by: str | None = None
+    track: bool = False
+    takes: frozenset[tuple[str, Role]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DeskTable:
+    """Every desk, in the order of the file. `by_id` finds one by its slug."""
+
+    desks: tuple[Desk, ...]
+    by_id: Mapping[str, Desk] = field(init=False, repr=False, compare=False)
+    _where: dict[tuple[str, Role], str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_id", {desk.id: desk for desk in self.desks})
+        object.__setattr__(self, "_where", {place: desk.id for desk in self.desks for place in desk.takes})
+
+    def desk_for(self, country: str, role: Role) -> str | None:
+        """The desk of an ISO 3166-1 code in capitals and a role.
+
+        None for ZZ alone: `policy.configuration.load` refuses a table that misses any other code. Of a table
+        made by hand, what it misses is None too, so that it would go to `zz` and stop no partition.
+        """
+        return self._where.get((country, role))
+
+
+def every_role(country: str) -> frozenset[tuple[str, Role]]:
+    """What a desk takes that takes a whole country."""
+    return frozenset((country, role) for role in Role)

@@ -1,0 +1,163 @@
+"""Whether a record of an ingress topic is taken in: the contract, the partner, the key, the headers, the clock.
+
+Pure and total: nothing a partner can send raises. The router, `referrals check` and the benches all ask here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from policy.partners import Partner
+from schemas import countries
+from schemas.canonical import canonical, digest
+from schemas.codes import RejectReason
+from schemas.envelope import Envelope, Jurisdiction
+from schemas.reading import Rejection, is_report, read
+
+__all__ = ["Accepted", "Headers", "Rejection", "examine"]
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+AHEAD: Final = timedelta(minutes=5)
+"""How far a partner's clock may run before ours."""
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+ENVELOPE_TYPE: Final = "referral.envelope.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An envelope to act on, with countries settled, and the only form of it that may be passed on."""
+
+    envelope: Envelope
+    canonical: bytes
+    digest: int
+    dropped: Mapping[str, int]
+    """Country codes ignored beside valid ones → how often."""
+    clock_ahead: bool
+    """`submitted_at` is before 2000 or over 5 minutes after the broker's time: counted, not refused."""
+
+
+def examine(
+    value: bytes | None, key: bytes | None, headers: Headers, partner: Partner, received_ms: int
+) -> Accepted | Rejection:
+    """What to make of a record; `received_ms` is the broker's time of it, Unix milliseconds."""
+    envelope = read(value)
+    if isinstance(envelope, Rejection):
+        return _named_by_key(envelope, key)
+    if fault := _fault_in_context(envelope, key, headers, partner):
+        return _rejected(envelope, fault)
+    envelope, dropped = _settle_countries(envelope)
+    if not envelope.jurisdictions:
+        return _rejected(envelope, RejectReason.INVALID_COUNTRY)
+    latest = _latest(received_ms)
+    try:
+        fault, clock_ahead = _fault_in_times(envelope, latest)
+    except (ValueError, OverflowError):
+        fault, clock_ahead = RejectReason.INVALID_TIME, False
+    if fault := fault or _fault_in_keys(envelope, partner, received_ms):
+        return _rejected(envelope, fault)
+    form = canonical(envelope)
+    return Accepted(envelope, form, digest(form), dropped, clock_ahead)
+
+
+def _named_by_key(rejection: Rejection, key: bytes | None) -> Rejection:
+    """Where the payload does not name the report, the record's key may."""
+    if rejection.report is None and key is not None and key.isascii() and is_report(text := key.decode()):
+        return replace(rejection, report=text)
+    return rejection
+
+
+def _rejected(envelope: Envelope, reason: RejectReason) -> Rejection:
+    return Rejection(reason, envelope.report, envelope.revision, envelope.urgency == "urgent")
+
+
+def _fault_in_context(
+    envelope: Envelope, key: bytes | None, headers: Headers, partner: Partner
+) -> RejectReason | None:
+    if envelope.partner != partner.id:
+        return RejectReason.PARTNER_MISMATCH
+    if key is None:
+        return RejectReason.MISSING_KEY
+    if key != envelope.report.encode():
+        return RejectReason.KEY_MISMATCH
+    if headers and _contradicts(headers, envelope):
+        return RejectReason.HEADER_MISMATCH
+    return None
+
+
+def _contradicts(headers: Headers, envelope: Envelope) -> bool:
+    """A partner need not send CloudEvents headers; those it sends must say what the envelope says."""
+    for name, value in headers:
+        match name:
+            case "ce_specversion":
+                wrong = value != b"1.0"
+            case "ce_type":
+                wrong = value != ENVELOPE_TYPE.encode()
+            case "ce_source":
+                wrong = value != f"/partners/{envelope.partner}".encode()
+            case "ce_id":
+                wrong = value != f"{envelope.partner}:{envelope.report}:{envelope.revision}".encode()
+            case "content-type":
+                wrong = value is None or value.split(b";")[0].strip().lower() not in _JSON_TYPES
+            case _:
+                wrong = False
+        if wrong:
+            return True
+    return False
+
+
+_JSON_TYPES: Final = frozenset({b"application/json"})
+
+
+def _settle_countries(envelope: Envelope) -> tuple[Envelope, Mapping[str, int]]:
+    """Aliases resolved, codes that no desk could stand for left out and counted."""
+    if all(place.country in countries.ASSIGNED for place in envelope.jurisdictions):
+        return envelope, {}
+    settled: list[Jurisdiction] = []
+    dropped: dict[str, int] = {}
+    for place in envelope.jurisdictions:
+        country = countries.settle(place.country)
+        if country is None:
+            dropped[place.country] = dropped.get(place.country, 0) + 1
+        else:
+            settled.append(place.model_copy(update={"country": country}))
+    return envelope.model_copy(update={"jurisdictions": settled}), dropped
+
+
+@lru_cache(maxsize=64)
+def _latest(received_ms: int) -> datetime:
+    return datetime.fromtimestamp(received_ms / 1000, UTC) + AHEAD
+
+
+def _fault_in_times(envelope: Envelope, latest: datetime) -> tuple[RejectReason | None, bool]:
+    """Raises ValueError or OverflowError for a time that is no time (a thirteenth month)."""
+    parse = datetime.fromisoformat
+    submitted = parse(envelope.submitted_at)
+    clock_ahead = not EARLIEST <= submitted <= latest
+    if envelope.expires_at is not None and parse(envelope.expires_at) < EARLIEST:
+        return RejectReason.TIME_BEFORE_2000, clock_ahead
+    times = [identifier.captured_at for identifier in envelope.identifiers]
+    times.append(envelope.incident.occurred_at)
+    fault = None
+    for text in times:
+        if text is not None:
+            time = parse(text)
+            if time < EARLIEST:
+                return RejectReason.TIME_BEFORE_2000, clock_ahead
+            if time > latest:
+                fault = RejectReason.TIME_IN_FUTURE
+    return fault, clock_ahead
+
+
+def _fault_in_keys(envelope: Envelope, partner: Partner, received_ms: int) -> RejectReason | None:
+    """A hash is worth nothing without its key: it must be one of the partner's, valid when we received it."""
+    fault = None
+    for identifier in envelope.identifiers:
+        key = partner.keys.get(identifier.key_id)
+        if key is None:
+            return RejectReason.UNKNOWN_KEY_ID
+        if not key.valid_at(received_ms):
+            fault = RejectReason.KEY_NOT_VALID
+    return fault

@@ -1,0 +1,69 @@
+"""`docs/policy.md` says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from policy.configuration import load
+from policy.desk_file import NAME as DESKS
+from policy.facets import CODES, Facet
+from policy.topics import payload_gone_after, topic_plan
+from policy.triage_file import read_triage
+from tests.unit.test_policy_configuration import DEPLOY, copy_deploy, edit, problems_of
+
+PAGE = (DEPLOY.parent / "docs" / "policy.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def without_lines(text: str) -> str:
+    """Line numbers move with every edit of `deploy/`; the rest is the page's to keep right."""
+    return re.sub(r"(?<=\.yaml):\d+", "", text)
+
+
+def test_the_mistakes_it_shows_are_what_an_operator_sees(tmp_path: Path) -> None:
+    directory = copy_deploy(tmp_path)
+    edit(directory / "desks.yaml", "  AX: fi ", "  AX: fii ")
+    edit(directory / "partners.yaml", "ingress_partitions: 4", "ingress_partitions: 0")
+    edit(directory / "triage.yaml", "recent_abuse}", "recent_abus}")
+    shown = [str(problem).replace(str(directory), "deploy") for problem in problems_of(directory)]
+    (page,) = blocks("text")
+    assert without_lines(page) == without_lines("\n".join(shown) + "\n")
+
+
+def test_its_triage_file_is_one(tmp_path: Path) -> None:
+    (shown,) = (block for block in blocks("yaml") if block.startswith("version:"))
+    (tmp_path / "triage.yaml").write_text(shown)
+    policy, problems = read_triage(tmp_path / "triage.yaml")
+    assert problems == []
+    assert [rule.name for rule in policy.rules] == ["repeat_with_access", "by_default"]
+
+
+def test_a_desk_added_as_it_shows_gets_its_country(tmp_path: Path) -> None:
+    directory = copy_deploy(tmp_path)
+    assert "desks:\n  lu: {name: Luxembourg}\ncountries:\n  LU: lu\n" in blocks("yaml")
+    edit(directory / DESKS, "\ndesks:\n", "\ndesks:\n  lu: {name: Luxembourg}\n")
+    edit(directory / DESKS, "  LU: liaison-europe  # Luxembourg\n", "  LU: lu\n")
+    assert {desk for desk, _ in load(directory).desks.by_id["lu"].takes} == {"LU"}
+
+
+@pytest.mark.parametrize("facet", Facet)
+def test_it_lists_everything_a_rule_can_ask_about(facet: Facet) -> None:
+    assert f"\n| `{facet}` |" in PAGE
+
+
+def test_it_lists_the_codes_of_material() -> None:
+    (row,) = re.findall(r"^\| `material` \| (.*) \|$", PAGE, re.MULTILINE)
+    assert set(re.findall(r"none|all_known|some_new", row)) == set(CODES[Facet.MATERIAL])
+
+
+def test_it_states_when_a_rejected_payload_is_gone() -> None:
+    plan = {spec.name: spec for spec in topic_plan(load(DEPLOY))}
+    stated = re.findall(r"\*\*(\d+ days?, [\d:]+)\*\*", PAGE)
+    assert stated == [
+        str(payload_gone_after(plan["referral.ingress.ncmec.v1"])),
+        str(payload_gone_after(plan["referral.ingress.ncmec.test.v1"])),
+    ]
