@@ -1,0 +1,1 @@
+"""The processes: each meets the others in topics and in `schemas`, never in an import."""
