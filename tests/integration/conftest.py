@@ -1,0 +1,35 @@
+"""One real broker for the whole session, with every topic of the configuration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from policy.configuration import load
+from policy.topics import topic_plan
+from services.console.provision import provision
+from services.runtime.broker import FOR_TESTS, Cluster
+from services.runtime.settings import KafkaSettings, read
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One broker on free ports. For all tests: one that kills or pauses starts a cluster of its own."""
+    with Cluster(extra=FOR_TESTS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kafka(cluster: Cluster) -> KafkaSettings:
+    """How to reach it; provisioned from the configuration in deploy/."""
+    settings = read(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap})
+    provision(settings, topic_plan(load(DEPLOY)), dry_run=False)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def bootstrap(kafka: KafkaSettings) -> str:
+    """host:port of the provisioned broker."""
+    return kafka.bootstrap_servers
