@@ -61,7 +61,7 @@ class Document:
             self.note(None, f"a file that cannot be read ({error.strerror})", "a readable file")
             return None
         try:
-            text = source.decode("utf-8-sig")
+            text = source.decode()
         except UnicodeDecodeError as error:
             self.note(source.count(b"\n", 0, error.start) + 1, "bytes that are not UTF-8", "UTF-8 text")
             return None

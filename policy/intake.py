@@ -23,7 +23,8 @@ Headers = Sequence[tuple[str, bytes | None]]
 AHEAD: Final = timedelta(minutes=5)
 """How far a partner's clock may run before ours."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-ENVELOPE_TYPE: Final = "referral.envelope.v1"
+_ASSIGNED: Final = countries.ASSIGNED
+_NOTHING: Final[Mapping[str, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,18 @@ def examine(
     value: bytes | None, key: bytes | None, headers: Headers, partner: Partner, received_ms: int
 ) -> Accepted | Rejection:
     """What to make of a record; `received_ms` is the broker's time of it, Unix milliseconds."""
-    envelope = read(value)
-    if isinstance(envelope, Rejection):
-        return _named_by_key(envelope, key)
+    found = read(value)
+    if isinstance(found, Rejection):
+        return _named_by_key(found, key)
+    envelope, form = found.envelope, found.canonical
     if fault := _fault_in_context(envelope, key, headers, partner):
         return _rejected(envelope, fault)
-    envelope, dropped = _settle_countries(envelope)
-    if not envelope.jurisdictions:
-        return _rejected(envelope, RejectReason.INVALID_COUNTRY)
+    dropped: Mapping[str, int] = _NOTHING
+    if not _ASSIGNED.issuperset([place.country for place in envelope.jurisdictions]):
+        envelope, dropped = _settle_countries(envelope)
+        if not envelope.jurisdictions:
+            return _rejected(envelope, RejectReason.INVALID_COUNTRY)
+        form = canonical(envelope)
     latest = _latest(received_ms)
     try:
         fault, clock_ahead = _fault_in_times(envelope, latest)
@@ -58,7 +63,6 @@ def examine(
         fault, clock_ahead = RejectReason.INVALID_TIME, False
     if fault := fault or _fault_in_keys(envelope, partner, received_ms):
         return _rejected(envelope, fault)
-    form = canonical(envelope)
     return Accepted(envelope, form, digest(form), dropped, clock_ahead)
 
 
@@ -73,9 +77,7 @@ def _rejected(envelope: Envelope, reason: RejectReason) -> Rejection:
     return Rejection(reason, envelope.report, envelope.revision, envelope.urgency == "urgent")
 
 
-def _fault_in_context(
-    envelope: Envelope, key: bytes | None, headers: Headers, partner: Partner
-) -> RejectReason | None:
+def _fault_in_context(envelope: Envelope, key: bytes | None, headers: Headers, partner: Partner) -> RejectReason | None:
     if envelope.partner != partner.id:
         return RejectReason.PARTNER_MISMATCH
     if key is None:
@@ -88,33 +90,36 @@ def _fault_in_context(
 
 
 def _contradicts(headers: Headers, envelope: Envelope) -> bool:
-    """A partner need not send CloudEvents headers; those it sends must say what the envelope says."""
-    for name, value in headers:
-        match name:
-            case "ce_specversion":
-                wrong = value != b"1.0"
-            case "ce_type":
-                wrong = value != ENVELOPE_TYPE.encode()
-            case "ce_source":
-                wrong = value != f"/partners/{envelope.partner}".encode()
-            case "ce_id":
-                wrong = value != f"{envelope.partner}:{envelope.report}:{envelope.revision}".encode()
-            case "content-type":
-                wrong = value is None or value.split(b";")[0].strip().lower() not in _JSON_TYPES
-            case _:
-                wrong = False
-        if wrong:
-            return True
-    return False
+    """A partner need not send CloudEvents headers; those it sends must say what the envelope says.
+
+    `ce_time` is not compared: client libraries set it to the moment of sending.
+    """
+    return any(_is_wrong(name, value, envelope) for name, value in headers)
 
 
-_JSON_TYPES: Final = frozenset({b"application/json"})
+def _is_wrong(name: str, value: bytes | None, envelope: Envelope) -> bool:
+    match name:
+        case "ce_id":
+            return value != f"{envelope.partner}:{envelope.report}:{envelope.revision}".encode()
+        case "ce_source":
+            return value != f"/partners/{envelope.partner}".encode()
+        case "ce_type":
+            return value != b"referral.envelope.v1"
+        case "ce_specversion":
+            return value != b"1.0"
+        case "content-type":
+            return value != b"application/json" and not _is_json_type(value)
+        case _:
+            return False
+
+
+def _is_json_type(value: bytes | None) -> bool:
+    """`application/json` in any case, with or without parameters (RFC 9110, section 8.3.1)."""
+    return value is not None and value.split(b";")[0].strip().lower() == b"application/json"
 
 
 def _settle_countries(envelope: Envelope) -> tuple[Envelope, Mapping[str, int]]:
     """Aliases resolved, codes that no desk could stand for left out and counted."""
-    if all(place.country in countries.ASSIGNED for place in envelope.jurisdictions):
-        return envelope, {}
     settled: list[Jurisdiction] = []
     dropped: dict[str, int] = {}
     for place in envelope.jurisdictions:

@@ -104,6 +104,6 @@ class Envelope(Contract):
     jurisdictions: Annotated[list[Jurisdiction], Field(min_length=1, max_length=MAX_JURISDICTIONS)]
     report_count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     expires_at: Time | None = None
-    indicators: Annotated[list[Indicator], Field(max_length=32)] = []
+    indicators: Annotated[list[Indicator], Field(max_length=32, default_factory=list)]
     material: Material | None = None
-    identifiers: Annotated[list[Identifier], Field(max_length=MAX_IDENTIFIERS)] = []
+    identifiers: Annotated[list[Identifier], Field(max_length=MAX_IDENTIFIERS, default_factory=list)]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas.canonical import canonical
 from schemas.codes import RejectReason, Urgency
@@ -21,7 +21,6 @@ MAX_DEPTH: Final = 8
 """Containers inside containers; an envelope has four."""
 
 _parse = Envelope.__pydantic_validator__.validate_json
-_serialise = Envelope.__pydantic_serializer__.to_json
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPED_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*"(?=\s*:)')
 _REPORT: Final = re.compile(REPORT_PATTERN)
@@ -47,7 +46,15 @@ class Rejection:
     field: str | None = None
 
 
-def read(value: bytes | None) -> Envelope | Rejection:
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """An envelope, and its canonical form, which the proof of its keys needs anyway."""
+
+    envelope: Envelope
+    canonical: bytes
+
+
+def read(value: bytes | None) -> Readable | Rejection:
     """The envelope in these bytes, or the first reason (in the order of `RejectReason`) why there is none."""
     if value is None:
         return Rejection(RejectReason.NULL_VALUE)
@@ -57,24 +64,32 @@ def read(value: bytes | None) -> Envelope | Rejection:
         envelope: Envelope = _parse(value)
     except ValidationError as error:
         return _why(value, error)
-    if not _every_key_was_read(value, envelope) and (fault := _fault_in_keys(value)):
+    form = canonical(envelope)
+    if not _every_key_was_read(value, envelope, form) and (fault := _fault_in_keys(value)):
         return _of_keys(fault, envelope)
-    return envelope
+    return Readable(envelope, form)
 
 
-def _every_key_was_read(value: bytes, envelope: Envelope) -> bool:
-    """True when the input holds no string beyond those that the envelope holds: then no key stood twice.
+def _every_key_was_read(value: bytes, envelope: Envelope, form: bytes) -> bool:
+    """True when the input holds no string beyond those that were read: then no key stood twice.
 
-    No valid string holds a quotation mark or a backslash, so without a backslash each mark in the input begins
-    or ends a key or a string that was read. What a default or a null leaves out makes this False, not wrong.
+    No valid string holds a quotation mark or a backslash, so without a backslash each mark begins or ends a key or
+    a string. The canonical form holds every string that was read (no field has a string as its default) but not
+    every key: those are counted where they were read.
     """
     if b"\\" in value:
         return False
-    marks = value.count(b'"')
-    return (
-        marks == canonical(envelope).count(b'"')
-        or marks == _serialise(envelope, exclude_unset=True).count(b'"')
-    )  # fmt: skip
+    marks, in_form = value.count(b'"'), form.count(b'"')
+    return marks == in_form or marks == in_form - 2 * form.count(b'":') + 2 * _keys_read(envelope)
+
+
+def _keys_read(envelope: Envelope) -> int:
+    models: list[BaseModel] = [envelope, envelope.incident, *envelope.jurisdictions, *envelope.identifiers]
+    if envelope.material is not None:
+        models.append(envelope.material)
+        if envelope.material.classification is not None:
+            models.append(envelope.material.classification)
+    return sum(len(model.model_fields_set) for model in models)
 
 
 def _fault_in_keys(value: bytes) -> RejectReason | None:

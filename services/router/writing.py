@@ -1,0 +1,202 @@
+"""What one transaction writes: for each record its queue records, its receipt, its quarantine note. No I/O.
+
+Receipts are put together from parts instead of dumped from a model: their strings are codes, slugs, formatted
+times and report numbers, none of which JSON escapes. A test holds each of them to `schemas.records.Receipt`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, Protocol
+
+from schemas import changelog, topics
+from schemas.codes import Outcome
+from schemas.records import QuarantineNote
+from services.router.decision import Decision, Record
+from services.router.route import JSON_HEADERS, Header
+from services.router.source import Kind, Source
+from services.router.window import Window
+
+_SOURCE: Final = ("ce_source", b"/services/router")
+_RECEIPT_HEADERS: Final[list[Header]] = [*JSON_HEADERS, ("ce_type", b"referral.receipt.v1"), _SOURCE]
+_NOTE_HEADERS: Final[list[Header]] = [*JSON_HEADERS, ("ce_type", b"referral.quarantine.v1"), _SOURCE]
+_NOWHERE: Final = b'"destinations":[],"lane_reasons":[],"policy":null'
+
+
+class Batch(Protocol):
+    """aiokafka's BatchBuilder: `append` returns None when the batch is full."""
+
+    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes | None, headers: list[Header]) -> Any:
+        """Add a record."""
+
+
+class OffsetRecord(Record, Protocol):
+    """A consumed record with its place."""
+
+    offset: int
+
+
+class RecordTooLargeError(Exception):
+    """A record does not fit an empty batch: what is configured can not hold what the contract allows."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the metrics learn when, and only when, the transaction is committed."""
+
+    received: int = 0
+    outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rejected_urgent: Counter[str] = field(default_factory=Counter)
+    routed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(desk, lane) → records."""
+    arrivals: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """(lane, broker's time in ms) → ingress records routed."""
+    misplaced: int = 0
+    clock_ahead: int = 0
+
+
+class Writing:
+    """The batches of one transaction. `batches()` gives all that is to be sent."""
+
+    def __init__(self, source: Source, partition: int, window: Window, new_batch: Callable[[], Batch]) -> None:
+        self.counts = Counts()
+        self._source = source
+        self._partition = partition
+        self._window = window
+        self._new_batch = new_batch
+        self._open: dict[tuple[str, int], Batch] = {}
+        self._full: list[tuple[tuple[str, int], Batch]] = []
+        self._ingress = f"{source.topic}/{partition}/".encode()
+
+    def add(self, record: OffsetRecord, decision: Decision) -> None:
+        """Write down what became of the record."""
+        received_at = rfc3339(record.timestamp)
+        ingress = b"%b%d" % (self._ingress, record.offset)
+        if self._source.kind is not Kind.TEST:
+            if decision.route is not None:
+                self._write_queues(decision, received_at, ingress)
+            if decision.outcome is Outcome.REJECTED:
+                self._write_note(record, decision, received_at, ingress)
+            self._count(record, decision)
+        if decision.partner is not None:
+            self._write_receipt(record, decision, received_at, ingress)
+
+    def finish(self, next_offset: int, at_seconds: int, every_count: bool) -> None:
+        """Write down what the partition now remembers, and where it goes on."""
+        seen, changed = self._window.take_changes()
+        counts = self._window.counts if every_count else changed
+        for value in changelog.encode(seen, counts, next_offset, at_seconds, every_count):
+            self._put(self._source.seen_topic, self._partition, None, value, [])
+
+    def batches(self) -> list[tuple[tuple[str, int], Batch]]:
+        """((topic, partition), batch), in an order that keeps each partition's records in order."""
+        return [*self._full, *self._open.items()]
+
+    def _write_queues(self, decision: Decision, received_at: bytes, ingress: bytes) -> None:
+        route = decision.route
+        assert route is not None and decision.report is not None  # noqa: PT018 - asked by the caller
+        key = decision.report.encode()
+        own = [
+            ("ce_id", f"{decision.partner}:{decision.report}:{decision.revision}".encode()),
+            ("ce_source", f"/partners/{decision.partner}".encode()),
+            ("ce_time", decision.submitted_at.encode()),
+            ("referral-received", received_at),
+            ("referral-ingress", ingress),
+        ]
+        if decision.command is not None:
+            chain = (*decision.command.chain, decision.command.from_desk)
+            own.append(("referral-chain", ",".join(chain).encode()))
+        for stop in route.stops:
+            number = b"%d" % self._window.count(stop.queue)
+            self._put(stop.queue, 0, key, decision.form, [*stop.headers, *own, ("referral-count", number)])
+
+    def _write_receipt(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
+        value = b'{"partition":%d,"offset":%d,"received_at":"%b","outcome":"%b","reason":%b,' % (
+            self._partition,
+            record.offset,
+            received_at,
+            decision.outcome.value.encode(),
+            _quoted(decision.reason),
+        ) + b'"report":%b,"revision":%b,%b,"dropped":%b%b}' % (
+            _quoted(decision.report),
+            b"null" if decision.revision is None else b"%d" % decision.revision,
+            _NOWHERE if decision.route is None else decision.route.receipt_part,
+            json.dumps(decision.dropped).encode() if decision.dropped else b"{}",
+            self._marks(decision),
+        )
+        partition = self._partition if self._source.kind is Kind.INGRESS else 0
+        key = None if decision.report is None else decision.report.encode()
+        headers = [*_RECEIPT_HEADERS, ("ce_id", ingress), ("ce_time", received_at)]
+        assert decision.partner is not None  # asked by the caller
+        self._put(topics.receipt(decision.partner), partition, key, value, headers)
+
+    def _marks(self, decision: Decision) -> bytes:
+        """What tells a receipt of a test or a reroute from an ordinary one."""
+        if self._source.kind is Kind.TEST:
+            return b',"test":true'
+        command = decision.command
+        if command is None:
+            return b""
+        mark = {
+            "command": command.command,
+            "from": command.from_desk,
+            "chain": [*command.chain, command.from_desk],
+        }
+        return b',"reroute":' + json.dumps(mark, separators=(",", ":")).encode()
+
+    def _write_note(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
+        assert decision.reason is not None  # what is rejected has one
+        note = QuarantineNote(
+            topic=self._source.topic,
+            partition=self._partition,
+            offset=record.offset,
+            received_at=received_at.decode(),
+            reason=decision.reason,
+            size_bytes=None if record.value is None else len(record.value),
+            claims_urgent=decision.claims_urgent,
+        )
+        headers = [*_NOTE_HEADERS, ("ce_id", ingress), ("ce_time", received_at)]
+        self._put(topics.QUARANTINE, 0, None, note.model_dump_json().encode(), headers)
+
+    def _count(self, record: OffsetRecord, decision: Decision) -> None:
+        counts = self.counts
+        if self._source.kind is Kind.INGRESS:
+            assert decision.partner is not None  # an ingress topic has a partner
+            counts.received += 1
+            counts.outcomes[decision.partner, decision.outcome] += 1
+            counts.misplaced += decision.misplaced
+            counts.clock_ahead += decision.clock_ahead
+            if decision.reason is not None:
+                counts.rejected[decision.partner, decision.reason] += 1
+                counts.rejected_urgent[decision.partner] += decision.claims_urgent
+        if decision.route is not None:
+            lane = decision.route.lane
+            counts.arrivals[lane, record.timestamp] += 1
+            for stop in decision.route.stops:
+                counts.routed[stop.desk, lane] += 1
+
+    def _put(self, topic: str, partition: int, key: bytes | None, value: bytes, headers: list[Header]) -> None:
+        place = (topic, partition)
+        batch = self._open.get(place)
+        if batch is not None:
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is not None:
+                return
+            self._full.append((place, batch))
+        batch = self._open[place] = self._new_batch()
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            raise RecordTooLargeError
+
+
+def _quoted(code: str | None) -> bytes:
+    return b"null" if code is None else b'"%b"' % code.encode()
+
+
+@lru_cache(maxsize=256)
+def rfc3339(time_ms: int) -> bytes:
+    """Unix milliseconds as RFC 3339 in UTC. Records of one batch share the broker's time: it is kept."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z".encode()
