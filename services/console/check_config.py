@@ -1,0 +1,101 @@
+"""`referrals check-config`: whether everything here would start, and with what."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+import services
+from policy.configuration import Configuration, ConfigurationError, Problem, load
+from policy.topics import queue_topics, topic_plan
+from services.console import output
+from services.runtime.exits import DONE, USAGE, CannotRun
+from services.runtime.settings import SharedSettings
+
+PROBE_SECONDS: Final = 60.0
+
+
+def command(as_json: output.Json = False) -> None:
+    """Check deploy/ and the settings, and print what each service would run with.
+
+    Reads desks.yaml, partners.yaml and triage.yaml from REFERRAL_CONFIG_DIR, and the environment as each
+    service would; starts nothing and asks no broker. Secrets are masked. Exit code 2 when there is a problem:
+    each with its file and line or its variable, what was found and what would be right.
+
+    Examples:
+
+      referrals check-config
+      REFERRAL_CONFIG_DIR=/etc/referrals referrals check-config
+      referrals check-config --json | jq .services.router
+    """
+    with ThreadPoolExecutor(2) as threads:
+        found = dict(zip(names := installed(), threads.map(probe, names), strict=True))
+    wrong_settings = list(dict.fromkeys(line for answer in found.values() for line in answer["problems"]))
+    directory = Path(os.environ.get("REFERRAL_CONFIG_DIR") or SharedSettings().config_dir)
+    configuration: dict[str, Any] = {"directory": str(directory)}
+    wrong_files: tuple[Problem, ...] = ()
+    try:
+        configuration |= summary(load(directory))
+    except ConfigurationError as error:
+        wrong_files = error.problems
+    variables = {service: answer["variables"] for service, answer in found.items()}
+    if as_json:
+        output.document(
+            {
+                "configuration": configuration,
+                "services": variables,
+                "problems": {"files": [asdict(problem) for problem in wrong_files], "settings": wrong_settings},
+            }
+        )
+    else:
+        _tell(configuration, variables)
+    for line in (*map(str, wrong_files), *wrong_settings):
+        output.note(line)
+    raise typer.Exit(USAGE if wrong_files or wrong_settings else DONE)
+
+
+def installed() -> list[str]:
+    """The services that are here and have settings."""
+    places = (Path(place) for place in services.__path__)
+    return sorted(file.parent.name for place in places for file in place.glob("*/settings.py") if _is_service(file))
+
+
+def _is_service(settings: Path) -> bool:
+    return settings.with_name("__main__.py").is_file() and settings.parent.name != "console"
+
+
+def probe(service: str) -> dict[str, Any]:
+    """What the service itself makes of this environment: `variables` by name, and `problems`."""
+    command = [sys.executable, "-m", "services.console.settings_probe", service]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=True)  # noqa: S603 - ourselves
+    except (subprocess.SubprocessError, OSError):
+        raise CannotRun(f"the settings of services/{service} cannot be loaded: is everything installed?") from None
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def summary(configuration: Configuration) -> dict[str, Any]:
+    """The configuration in numbers, and the version of the triage policy."""
+    return {
+        "desks": len(configuration.desks.desks),
+        "partners": [partner.id for partner in configuration.partners.partners],
+        "triage": configuration.triage.version,
+        "queues": len(queue_topics(configuration)),
+        "topics": len(topic_plan(configuration)),
+    }
+
+
+def _tell(configuration: dict[str, Any], variables: dict[str, dict[str, str]]) -> None:
+    for name, value in configuration.items():
+        output.result(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    for service, settings in variables.items():
+        output.result(f"\nservices/{service} runs with")
+        for name, value in settings.items():
+            output.result(f"  {name}={value}" if value else f"  {name} is not set")
