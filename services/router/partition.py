@@ -21,7 +21,7 @@ from services.router.restoring import is_left_open, restore
 from services.router.source import Source
 from services.router.window import Window
 from services.router.writing import OffsetRecord, Writing
-from services.runtime.log import Event, Name, logger
+from services.runtime.log import Event, Name, logger, places
 
 POLL_MS: Final = 500
 START_DEADLINE_S: Final = 30.0
@@ -112,6 +112,7 @@ class PartitionLoop:
                 partition=self._place.partition,
                 error=error,
                 cause=error.__cause__,
+                places=places(error.__traceback__),
             )
             await asyncio.wait([stopping], timeout=PAUSE_AFTER_FAILURE_S)
         finally:

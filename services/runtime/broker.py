@@ -216,7 +216,7 @@ class Cluster:
             node.properties_file.write_text(properties(node, self._nodes, self._protocols, self._extra))
             if (node.data / "meta.properties").exists():
                 continue
-            tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.properties_file)]
+            tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(node.properties_file)]
             done = subprocess.run(  # noqa: S603 - our own command line
                 [*_java(jars, "-XX:TieredStopAtLevel=1"), *tool, *self._format_arguments],
                 capture_output=True, text=True, timeout=120, check=False,

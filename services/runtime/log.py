@@ -162,9 +162,13 @@ def _log_crash(kind: type[BaseException], error: BaseException | None, trace: Tr
     """The type and the places in the code; a traceback's last line would quote the error's text."""
     if issubclass(kind, KeyboardInterrupt):
         return
+    logger().error(Event.CRASHED, error=error if error is not None else Name(kind.__name__), places=places(trace))
+
+
+def places(trace: TracebackType | None) -> tuple[Name, ...]:
+    """The innermost frames of a traceback, the innermost last: file, line and function, none of its words."""
     frames = traceback.extract_tb(trace)[-_FRAMES:]
-    places = tuple(Name(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}") for frame in frames)
-    logger().error(Event.CRASHED, error=error if error is not None else Name(kind.__name__), places=places)
+    return tuple(Name(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}") for frame in frames)
 
 
 def _only_loggable(values: Mapping[str, object], *, strict: bool) -> dict[str, object]:

@@ -25,6 +25,9 @@ class FakeBatch:
         self.room = room
         self.records: list[Any] = []
 
+    def close(self) -> None:
+        self.room = 0
+
     def append(self, *, timestamp: Any, key: Any, value: Any, headers: Any) -> object:
         if len(self.records) >= self.room:
             return None

@@ -1,0 +1,260 @@
+"""In which order a partition is taken over, and what it does when something breaks. Clients are small stand-ins."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, ProducerFenced
+from prometheus_client import CollectorRegistry
+
+from schemas.changelog import encode
+from services.router import partition as module
+from services.router.decision import Decider
+from services.router.metrics import PartitionMetrics, RouterMetrics
+from services.router.partition import PartitionLoop
+from services.router.source import sources, written_by
+from tests.samples import Record, configuration, record
+from tests.unit.test_router_writing import FakeBatch
+
+SOURCE = sources(configuration())["referral.ingress.ncmec.v1"]
+INGRESS, SEEN = TopicPartition(SOURCE.topic, 0), TopicPartition(SOURCE.seen_topic, 0)
+TOUCHED = written_by(SOURCE, 0, configuration())
+
+
+class Broker:
+    """One input partition and its seen-log; `diary` is what was asked of it, in order."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.diary: list[str] = []
+        self.records = records
+        self.committed: int | None = None
+        self.seen: list[bytes] = []
+        self.left_open = False
+        self.fail: dict[str, list[BaseException]] = {}
+        self.on_commit: Callable[[], None] = lambda: None
+
+    def note(self, what: str) -> None:
+        self.diary.append(what)
+        if self.fail.get(what):
+            raise self.fail[what].pop(0)
+
+    async def read_committed_offset(self, _: TopicPartition) -> int | None:
+        self.note("committed offset")
+        return self.committed
+
+
+class FakeProducer:
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.pending: dict[str, list[Any]] = {}
+        self.offset: int | None = None
+
+    async def start(self) -> None:
+        self.broker.note("fence")
+
+    def create_batch(self) -> FakeBatch:
+        return FakeBatch(1000)
+
+    async def begin_transaction(self) -> None:
+        self.broker.note("begin")
+        self.pending, self.offset = {}, None
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
+        self.pending.setdefault(topic, []).extend(batch.records)
+        return self._answer("delivery")
+
+    async def send(self, topic: str, value: bytes, *, partition: int) -> asyncio.Future[None]:
+        self.pending.setdefault(topic, []).append(value)
+        return self._answer("delivery")
+
+    def _answer(self, what: str) -> asyncio.Future[None]:
+        answer = asyncio.get_running_loop().create_future()
+        try:
+            self.broker.note(what)
+            answer.set_result(None)
+        except BaseException as error:
+            answer.set_exception(error)
+        return answer
+
+    async def send_offsets_to_transaction(self, offsets: dict[TopicPartition, int], group: str) -> None:
+        assert group == "referral-router"
+        (self.offset,) = offsets.values()
+
+    async def commit_transaction(self) -> None:
+        self.broker.note("commit")
+        self.broker.committed = self.offset
+        self.broker.seen += [value for _, value, _ in self.pending.get(SEEN.topic, [])]
+        self.broker.on_commit()
+
+    async def abort_transaction(self) -> None:
+        self.broker.note("abort")
+        assert {(topic, 0) for topic in self.pending} == set(TOUCHED)
+        self.broker.left_open = False
+
+
+class FakeReader:
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.at: dict[TopicPartition, int] = {}
+
+    async def start(self) -> None:
+        return
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        return
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.at[place] = offset
+
+    async def position(self, place: TopicPartition) -> int:
+        return self.at[place]
+
+    async def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0)
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: len(self._log(place)) for place in places}
+
+    def last_stable_offset(self, place: TopicPartition) -> int:
+        return len(self._log(place))
+
+    async def getmany(self, place: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+        if place == SEEN and self.at[place] == 0:
+            self.broker.note("restore")
+        found = self._log(place)[self.at[place] :]
+        self.at[place] += len(found)
+        await asyncio.sleep(0)
+        return {place: found} if found else {}
+
+    def _log(self, place: TopicPartition) -> list[Any]:
+        if place == SEEN:
+            return [Record(value, None, offset) for offset, value in enumerate(self.broker.seen)]
+        return self.broker.records
+
+
+class FakeClients:
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+
+    def producer(self, transactional_id: str) -> FakeProducer:
+        assert transactional_id == "referral-router-referral.ingress.ncmec.v1-0"
+        return FakeProducer(self.broker)
+
+    def reader(self, isolation: str = "read_committed") -> FakeReader:
+        return FakeReader(self.broker)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def discard(client: Any) -> None:
+        client.broker.diary.append("discard " + type(client).__name__.removeprefix("Fake").lower())
+
+    async def is_left_open(clients: Any, reader: Any, place: TopicPartition) -> bool:
+        assert place == SEEN
+        reader.broker.diary.append("left open?")
+        return bool(reader.broker.left_open)
+
+    monkeypatch.setattr(module, "discard_producer", discard)
+    monkeypatch.setattr(module, "discard_reader", discard)
+    monkeypatch.setattr(module, "is_left_open", is_left_open)
+    monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE_S", 0)
+
+
+async def lived(broker: Broker) -> CollectorRegistry:
+    """The loop's life until everything is committed; its metrics."""
+    registry = CollectorRegistry()
+    stop = asyncio.Event()
+
+    def finished() -> None:
+        if broker.committed == len(broker.records):
+            stop.set()
+
+    broker.on_commit = finished
+    loop = PartitionLoop(
+        SOURCE,
+        0,
+        Decider(configuration()),
+        FakeClients(broker),  # type: ignore[arg-type]
+        broker.read_committed_offset,
+        TOUCHED,
+        PartitionMetrics(RouterMetrics(configuration(), registry), "ncmec", 0),
+    )
+    async with asyncio.timeout(20):
+        await loop.run(stop)
+    return registry
+
+
+def routed(registry: CollectorRegistry) -> float | None:
+    return registry.get_sample_value("referral_router_routed_total", {"desk": "nl", "lane": "routine"})
+
+
+async def test_the_predecessor_is_fenced_before_anything_is_believed() -> None:
+    broker = Broker([record(0)])
+    registry = await lived(broker)
+    order = [broker.diary.index(what) for what in ("fence", "left open?", "committed offset", "begin", "commit")]
+    assert order == sorted(order)
+    assert routed(registry) == 1
+
+
+@pytest.mark.parametrize("where", ["delivery", "commit", "begin"])
+@pytest.mark.parametrize("error", [KafkaTimeoutError(), MessageSizeTooLargeError(), AssertionError("no bootstrap")])
+async def test_after_any_failure_the_producer_and_the_window_are_thrown_away(where: str, error: Exception) -> None:
+    broker = Broker([record(0), record(1, report="b")])
+    broker.fail = {where: [error]}
+    registry = await lived(broker)
+    failed = broker.diary.index("discard producer")
+    assert broker.diary.count("fence") == 2
+    assert broker.diary.index("committed offset", failed) < broker.diary.index("begin", failed)
+    assert routed(registry) == 2, "what the failed transaction remembered made no duplicate of its own record"
+    assert (
+        registry.get_sample_value("referral_router_outcomes_total", {"partner": "ncmec", "outcome": "duplicate"}) == 0
+    )
+
+
+async def test_one_lost_delivery_prevents_the_commit() -> None:
+    broker = Broker([record(0)])
+    broker.fail = {"delivery": [MessageSizeTooLargeError()]}
+    await lived(broker)
+    first = broker.diary.index("discard producer")
+    assert "commit" not in broker.diary[:first]
+
+
+async def test_a_fenced_partition_is_given_up_and_fences_nobody_back() -> None:
+    broker = Broker([record(0)])
+    broker.fail = {"commit": [ProducerFenced()]}
+    with pytest.raises(ProducerFenced):
+        await lived(broker)
+    assert broker.diary.count("fence") == 1
+
+
+async def test_what_a_restarted_broker_left_open_is_aborted_everywhere_before_the_offset_is_read() -> None:
+    broker = Broker([record(0)])
+    broker.left_open = True
+    await lived(broker)
+    assert broker.diary.index("abort") < len(broker.diary) - broker.diary[::-1].index("committed offset") - 1
+    assert broker.diary.index("abort") < broker.diary.index("commit")
+
+
+@pytest.mark.parametrize("committed", [None, 0, 2])
+async def test_an_offset_that_is_not_the_seen_logs_is_not_believed(committed: int | None) -> None:
+    """`committed()` answers None on errors, and a broker that woke up may answer what was true once."""
+    broker = Broker([record(0), record(1)])
+    broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
+    answers = [committed, committed, 1]
+
+    async def answer(_: TopicPartition) -> int | None:
+        broker.committed = answers.pop(0) if answers else broker.committed
+        return broker.committed
+
+    broker.read_committed_offset = answer  # type: ignore[method-assign]
+    await lived(broker)
+    assert broker.diary.count("fence") == 3
+    assert broker.diary.count("begin") == 1
+
+
+async def test_a_stop_ends_the_loop_and_leaves_no_client_behind() -> None:
+    broker = Broker([record(0)])
+    await lived(broker)
+    assert broker.diary.count("discard producer") == broker.diary.count("discard reader") == broker.diary.count("fence")
