@@ -40,6 +40,8 @@ class Router:
         self._metrics = RouterMetrics(configuration, self.registry)
         self._decider = Decider(configuration)
         self._clients = Clients(kafka, settings.compression, settings.fetch_bytes)
+        self._turn = asyncio.Lock()
+        self._enough = settings.transaction_records
         self._membership: Membership | None = None
         self._topics_there = False
 
@@ -76,6 +78,8 @@ class Router:
             committed,
             written_by(source, place.partition, self._configuration),
             PartitionMetrics(self._metrics, counted, place.partition),
+            self._turn,
+            self._enough,
         )
 
 

@@ -4,7 +4,7 @@ Private names of aiokafka are used here and nowhere else; tests/unit/test_router
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Any, Final, Literal
 
 import aiokafka.producer.sender
@@ -82,6 +82,11 @@ class Clients:
             retry_backoff_ms=CONSUMER_BACKOFF_MS,
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         )
+
+
+async def prime(producer: AIOKafkaProducer, topics: Collection[str]) -> None:
+    """Learn the leaders of all topics at once; the producer would ask for one after the other in its first batches."""
+    await producer.client.set_topics(topics)
 
 
 async def discard_producer(producer: AIOKafkaProducer) -> None:

@@ -14,7 +14,7 @@ from aiokafka.errors import ProducerFenced
 
 from schemas import topics
 from services.router import transaction
-from services.router.clients import Clients, discard_producer, discard_reader
+from services.router.clients import Clients, discard_producer, discard_reader, prime
 from services.router.decision import Decider
 from services.router.metrics import PartitionMetrics
 from services.router.restoring import is_left_open, restore
@@ -68,7 +68,14 @@ class PartitionLoop:
         committed: Callable[[TopicPartition], Awaitable[int | None]],
         touched: Sequence[tuple[str, int]],
         metrics: PartitionMetrics,
+        turn: asyncio.Lock,
+        enough: int,
     ) -> None:
+        """`turn`: partitions of a process share one core, so one decides at a time and the others send or wait.
+
+        `enough`: records after which a transaction takes no more. A queue costs its batch whatever is in it, so
+        with a backlog few large transactions are quicker than many small ones.
+        """
         self.routing = False
         self._source = source
         self._place = TopicPartition(source.topic, partition)
@@ -78,6 +85,8 @@ class PartitionLoop:
         self._committed = committed
         self._touched = touched
         self._metrics = metrics
+        self._turn = turn
+        self._enough = enough
         days = source.partner.window_days if source.partner else DEFAULT_WINDOW_DAYS
         self._horizon_seconds = days * DAY_S
 
@@ -125,6 +134,7 @@ class PartitionLoop:
         started = time.monotonic()
         async with asyncio.timeout(START_DEADLINE_S):
             await producer.start()
+            await prime(producer, {topic for topic, _ in self._touched})
             await reader.start()
             if await is_left_open(self._clients, reader, self._seen_place):
                 await self._heal(producer, reader)
@@ -194,38 +204,49 @@ class PartitionLoop:
                 return
             records: Sequence[OffsetRecord] = polled.get(self._place, ())
             if records or time.monotonic() >= session.snapshot_at:
-                await self._transact(session, records)
+                await self._transact(session, records, stopping)
             if time.monotonic() >= session.sweep_at:
                 session.window.forget_old(session.window.newest_seconds)
                 session.sweep_at = time.monotonic() + SWEEP_EVERY_S
 
-    async def _transact(self, session: Session, records: Sequence[OffsetRecord]) -> None:
+    async def _transact(self, session: Session, records: Sequence[OffsetRecord], stopping: asyncio.Future[Any]) -> None:
         """All that these records cause, in one transaction. Deciding comes first: an open one blocks readers."""
-        started = time.monotonic()
-        window = session.window
-        writing = Writing(self._source, self._place.partition, window, session.producer.create_batch)
-        if records:
-            self._metrics.working_on(records[0].timestamp)
-            window.newest_seconds = max(window.newest_seconds, records[-1].timestamp // 1000)
-        for number, record in enumerate(records, 1):
-            writing.add(record, self._decider.decide(record, self._source, window))
-            if not number % YIELD_EVERY:
-                await asyncio.sleep(0)
-        next_offset = records[-1].offset + 1 if records else session.next_offset
-        snapshot = time.monotonic() >= session.snapshot_at
-        writing.finish(next_offset, window.newest_seconds, every_count=snapshot)
+        writing = Writing(self._source, self._place.partition, session.window, session.producer.create_batch)
+        next_offset, number = session.next_offset, 0
+        async with self._turn:
+            started = time.monotonic()
+            while records:
+                await self._decide(session, records, writing)
+                next_offset, number = records[-1].offset + 1, number + len(records)
+                if number >= self._enough or stopping.done():
+                    break
+                records = (await session.reader.getmany(self._place, timeout_ms=0)).get(self._place, ())
+            snapshot = time.monotonic() >= session.snapshot_at
+            writing.finish(next_offset, session.window.newest_seconds, every_count=snapshot)
         await transaction.commit(session.producer, self._place, next_offset, writing.batches())
         session.next_offset = next_offset
         if snapshot:
             session.snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S
+        await self._tell(session, writing, number, time.monotonic() - started)
+
+    async def _decide(self, session: Session, records: Sequence[OffsetRecord], writing: Writing) -> None:
+        window = session.window
+        self._metrics.working_on(records[0].timestamp)
+        window.newest_seconds = max(window.newest_seconds, records[-1].timestamp // 1000)
+        for number, record in enumerate(records, 1):
+            writing.add(record, self._decider.decide(record, self._source, window))
+            if not number % YIELD_EVERY:
+                await asyncio.sleep(0)
+
+    async def _tell(self, session: Session, writing: Writing, records: int, duration_s: float) -> None:
         stable = session.reader.last_stable_offset(self._place) or 0
         position = await session.reader.position(self._place)  # past the markers of a partner's own transactions
         self._metrics.committed(
             writing.counts,
-            records=len(records),
+            records=records,
             behind=max(0, stable - position),
-            seen_ids=len(window),
-            duration_s=time.monotonic() - started,
+            seen_ids=len(session.window),
+            duration_s=duration_s,
         )
 
 

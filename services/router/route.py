@@ -1,34 +1,37 @@
-"""Where an envelope goes and what is said about it, made once for each combination of codes. Pure.
+"""Where an envelope goes and what is said about it. Pure.
 
-The world's envelopes repeat a few thousand combinations of jurisdictions and codes: everything that depends on
-these alone (queue names, constant headers, the receipt's list) is made once and kept.
+The parts that depend on codes alone (queue name, constant headers, a receipt's words) are made once for each
+combination of desk, roles and triage and kept: the world's envelopes repeat a few thousand of them.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from policy.configuration import Configuration
 from policy.desks import UNROUTABLE
 from policy.destinations import Destination, destinations
-from policy.triage import Triage, triage_key
+from policy.triage import Triage
 from schemas import topics
-from schemas.codes import Lane, Role
+from schemas.codes import Lane
 from schemas.envelope import Envelope
 
 Header = tuple[str, bytes]
+T = TypeVar("T")
 JSON_HEADERS: Final[list[Header]] = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
-REMEMBERED_ROUTES: Final = 20_000
+REMEMBERED: Final = 50_000
+"""Stops, and routes, that are kept; both start anew when they are more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One queue of a route, and the headers that say why."""
+    """One queue of a route, the headers that say why, and the JSON object that a receipt has for it."""
 
     desk: str
     queue: str
     headers: tuple[Header, ...]
+    receipt: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +46,22 @@ class Route:
 
 
 class Routes:
-    """Routes by the codes they depend on; as good as a function of the envelope and the configuration."""
+    """Routes by one configuration; as good as a function of the envelope."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._desks = configuration.desks
         self._triage = configuration.triage
-        self._known: dict[object, Route] = {}
+        self._routes: dict[object, Route] = {}
+        self._stops: dict[object, Stop] = {}
 
     def of(self, envelope: Envelope) -> Route:
         """The route by the envelope's own jurisdictions."""
-        codes = triage_key(envelope)
-        key = (codes, *[(place.country, place.role) for place in envelope.jurisdictions])
-        route = self._known.get(key)
+        triage = self._triage.judge(envelope)
+        places = tuple([(place.country, place.role) for place in envelope.jurisdictions])
+        route = self._routes.get((triage, places))
         if route is None:
-            if len(self._known) >= REMEMBERED_ROUTES:
-                self._known.clear()
-            places = [(place.country, place.role) for place in envelope.jurisdictions]
-            route = self._known[key] = self._made(envelope, destinations(places, self._desks))
+            route = self._made(triage, destinations(places, self._desks))
+            _remember(self._routes, (triage, places), route)
         return route
 
     def to(self, envelope: Envelope, desks: Iterable[str]) -> Route:
@@ -67,24 +69,39 @@ class Routes:
         places = [(place.country, place.role) for place in envelope.jurisdictions]
         every_role = frozenset(place.role for place in envelope.jurisdictions)
         own = {stop.desk: stop.roles for stop in destinations(places, self._desks)}
-        return self._made(envelope, [Destination(desk, own.get(desk, every_role)) for desk in desks])
+        goals = [Destination(desk, own.get(desk, every_role)) for desk in desks]
+        return self._made(self._triage.judge(envelope), goals)
 
-    def _made(self, envelope: Envelope, goals: Iterable[Destination]) -> Route:
-        triage = self._triage.judge(envelope)
-        goals = tuple(goals)
+    def _made(self, triage: Triage, goals: Iterable[Destination]) -> Route:
+        stops = tuple([self._stop(triage, goal) for goal in goals])
         return Route(
             lane=triage.lane,
-            stops=tuple(_stop(goal, triage, self._triage.version) for goal in goals),
-            receipt_part=_receipt_part(goals, triage, self._triage.version),
-            resolves=any(goal.desk != UNROUTABLE for goal in goals),
+            stops=stops,
+            receipt_part=b'"destinations":[%b],"lane_reasons":%b,"policy":%b'
+            % (b",".join([stop.receipt for stop in stops]), _json(triage.reasons), _json(self._triage.version)),
+            resolves=any(stop.desk != UNROUTABLE for stop in stops),
         )
 
+    def _stop(self, triage: Triage, goal: Destination) -> Stop:
+        stop = self._stops.get((triage, goal))
+        if stop is None:
+            stop = _stop(goal, triage, self._triage.version)
+            _remember(self._stops, (triage, goal), stop)
+        return stop
 
-def _sorted(roles: Iterable[Role]) -> list[str]:
-    return sorted(role.value for role in roles)
+
+def _remember(known: dict[object, T], key: object, value: T) -> None:
+    if len(known) >= REMEMBERED:
+        known.clear()
+    known[key] = value
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _stop(goal: Destination, triage: Triage, version: str) -> Stop:
+    roles = sorted(role.value for role in goal.roles)
     return Stop(
         desk=goal.desk,
         queue=topics.queue(goal.desk, triage.lane),
@@ -94,17 +111,7 @@ def _stop(goal: Destination, triage: Triage, version: str) -> Stop:
             ("referral-lane", triage.lane.value.encode()),
             ("referral-reasons", ",".join(triage.reasons).encode()),
             ("referral-policy", version.encode()),
-            ("referral-roles", ",".join(_sorted(goal.roles)).encode()),
+            ("referral-roles", ",".join(roles).encode()),
         ),
+        receipt=_json({"desk": goal.desk, "lane": triage.lane.value, "roles": roles}),
     )
-
-
-def _receipt_part(goals: Iterable[Destination], triage: Triage, version: str) -> bytes:
-    fields: Mapping[str, object] = {
-        "destinations": [
-            {"desk": goal.desk, "lane": triage.lane.value, "roles": _sorted(goal.roles)} for goal in goals
-        ],
-        "lane_reasons": list(triage.reasons),
-        "policy": version,
-    }
-    return json.dumps(fields, separators=(",", ":"))[1:-1].encode()

@@ -22,5 +22,8 @@ class RouterSettings(Settings):
         3 * 1024 * 1024,
         ge=64 * 1024,
         le=64 * 1024 * 1024,
-        description="most that is read of a partition at once; bounds the size of a transaction",
+        description="most that is read of a partition at once",
+    )
+    transaction_records: int = Field(
+        10_000, ge=1, le=100_000, description="ingress records after which a transaction takes no more"
     )

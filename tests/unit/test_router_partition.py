@@ -123,7 +123,7 @@ class FakeReader:
     async def getmany(self, place: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
         if place == SEEN and self.at[place] == 0:
             self.broker.note("restore")
-        found = self._log(place)[self.at[place] :]
+        found = self._log(place)[self.at[place] :][:2]
         self.at[place] += len(found)
         await asyncio.sleep(0)
         return {place: found} if found else {}
@@ -156,13 +156,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         reader.broker.diary.append("left open?")
         return bool(reader.broker.left_open)
 
+    async def prime(producer: Any, topics: set[str]) -> None:
+        assert topics == {topic for topic, _ in TOUCHED}
+
+    monkeypatch.setattr(module, "prime", prime)
     monkeypatch.setattr(module, "discard_producer", discard)
     monkeypatch.setattr(module, "discard_reader", discard)
     monkeypatch.setattr(module, "is_left_open", is_left_open)
     monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE_S", 0)
 
 
-async def lived(broker: Broker) -> CollectorRegistry:
+async def lived(broker: Broker, enough: int = 1000) -> CollectorRegistry:
     """The loop's life until everything is committed; its metrics."""
     registry = CollectorRegistry()
     stop = asyncio.Event()
@@ -180,6 +184,8 @@ async def lived(broker: Broker) -> CollectorRegistry:
         broker.read_committed_offset,
         TOUCHED,
         PartitionMetrics(RouterMetrics(configuration(), registry), "ncmec", 0),
+        asyncio.Lock(),
+        enough,
     )
     async with asyncio.timeout(20):
         await loop.run(stop)
@@ -258,3 +264,12 @@ async def test_a_stop_ends_the_loop_and_leaves_no_client_behind() -> None:
     broker = Broker([record(0)])
     await lived(broker)
     assert broker.diary.count("discard producer") == broker.diary.count("discard reader") == broker.diary.count("fence")
+
+
+@pytest.mark.parametrize(("enough", "transactions"), [(1, 3), (4, 2), (1000, 1)])
+async def test_a_transaction_takes_what_is_there_until_it_is_enough(enough: int, transactions: int) -> None:
+    """Two records come with each poll."""
+    broker = Broker([record(offset, report=f"r-{offset}") for offset in range(6)])
+    registry = await lived(broker, enough)
+    assert broker.diary.count("commit") == transactions
+    assert routed(registry) == 6

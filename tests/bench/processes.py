@@ -1,0 +1,156 @@
+"""The contenders as processes of their own: started, found ready, looked at from outside, ended."""
+
+import json
+import os
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from services.runtime.child import Child
+from services.runtime.exits import CannotRun
+from tests.bench.stage import Stage
+
+START_S: Final = 120.0
+END_S: Final = 20.0
+_LOOK_S: Final = 0.01
+_CLOCK_HZ: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Worker:
+    """One process and its output file. Subclasses say when it is ready and what it wrote."""
+
+    def __init__(self, arguments: list[str], environment: Mapping[str, str], output: Path) -> None:
+        self.output = output
+        self.started_s = time.monotonic()
+        with output.open("wb") as file:
+            self._child = Child([sys.executable, "-m", *arguments], output=file, environment=environment)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time used so far, all threads."""
+        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / _CLOCK_HZ
+
+    @property
+    def peak_rss_mib(self) -> float:
+        """The most memory it ever had resident (VmHWM, proc(5))."""
+        status = Path(f"/proc/{self._child.pid}/status").read_text()
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+        assert found is not None  # Linux always says
+        return int(found[1]) / 1024
+
+    @property
+    def ready(self) -> bool:
+        """Whether it would route what comes now."""
+        raise NotImplementedError
+
+    def written(self) -> int:
+        """How many records it wrote to queues. Asked once, when all is done; a peer is ended by it."""
+        raise NotImplementedError
+
+    def require_alive(self) -> None:
+        """CannotRun with the end of its output when it has ended by itself."""
+        if not self._child.alive:
+            tail = self.output.read_text(errors="replace")[-600:]
+            raise CannotRun(f"a contender ended before its time; its last words: {tail}")
+
+    def end(self) -> None:
+        """SIGTERM; SIGKILL where that is not enough."""
+        self._child.end(END_S)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Its output's whole JSON lines."""
+        for line in self.output.read_text(errors="replace").splitlines():
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                yield found
+
+
+class RouterProcess(Worker):
+    """`python -m services.router`, as it runs anywhere."""
+
+    def __init__(self, stage: Stage, output: Path) -> None:
+        environment = clean_environment() | {
+            "REFERRAL_CONFIG_DIR": str(stage.directory),
+            "REFERRAL_ROUTER_PORT": "0",
+            "KAFKA_BOOTSTRAP_SERVERS": stage.kafka.bootstrap_servers,
+        }
+        super().__init__(["services.router"], environment, output)
+        self._port: int | None = None
+
+    @property
+    def ready(self) -> bool:
+        """What `/readyz` says."""
+        return self._get("/readyz") is not None
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Its log lines about one event."""
+        return [line for line in self.lines() if line.get("event") == name]
+
+    def metric(self, name: str) -> float:
+        """The sum over a metric's series."""
+        text = self._get("/metrics") or ""
+        found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+        if not found:
+            raise CannotRun(f"the router shows no metric {name}: the bench and docs/metrics.md disagree")
+        return sum(map(float, found))
+
+    def written(self) -> int:
+        return int(self.metric("referral_router_routed_total"))
+
+    def _get(self, path: str) -> str | None:
+        """The body of a 200; None of anything else."""
+        if self._port is None:
+            heard = self.events("listening")
+            if not heard:
+                return None
+            self._port = int(heard[-1]["port"])
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+                body: bytes = answer.read()
+                return body.decode()
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+class PeerProcess(Worker):
+    """A peer of `tests.bench`: says `{"event": "ready"}` on its output, and what it wrote when it ends."""
+
+    def __init__(self, module: str, stage: Stage, output: Path) -> None:
+        arguments = [f"tests.bench.{module}", stage.kafka.bootstrap_servers, str(stage.directory), stage.partner.id]
+        super().__init__(arguments, clean_environment(), output)
+
+    @property
+    def ready(self) -> bool:
+        return any(line.get("event") == "ready" for line in self.lines())
+
+    def written(self) -> int:
+        self.end()
+        found = [line["written"] for line in self.lines() if "written" in line]
+        if not found:
+            self.require_alive()
+        return int(found[-1])
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's, without any setting of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("REFERRAL_", "KAFKA_"))}
+
+
+def wait_until(condition: Callable[[], bool], what: str, deadline_s: float, *workers: Worker) -> None:
+    """Return when the condition holds; CannotRun at the deadline, or when a worker has ended."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        for worker in workers:
+            worker.require_alive()
+        if time.monotonic() > end:
+            raise CannotRun(f"{what}: not so after {deadline_s:.0f} s")
+        time.sleep(_LOOK_S)
