@@ -4,12 +4,14 @@ A transaction's figures are added when it is committed, once, so that the metric
 """
 
 import time
+from collections import Counter as Tally
 from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from policy.configuration import Configuration
+from schemas import topics
 from schemas.codes import Lane, Outcome, RejectReason
 from services.router.writing import Counts
 from services.runtime.metrics import BulkHistogram
@@ -107,6 +109,8 @@ class RouterMetrics:
             "last_commit_timestamp_seconds",
             "When a transaction was last committed, as a Unix time; 0 = never",
         )
+        self.routed_to: dict[str, Counter] = {}
+        """Queue topic → its series."""
         self._start_at_zero(configuration)
 
     def _start_at_zero(self, configuration: Configuration) -> None:
@@ -115,7 +119,7 @@ class RouterMetrics:
         for lane in Lane:
             self.route_latency.touch((lane,))
             for desk in configuration.desks.desks:
-                self.routed.labels(desk.id, lane)
+                self.routed_to[topics.queue(desk.id, lane)] = self.routed.labels(desk.id, lane)
         for partner in configuration.partners.partners:
             for family in (
                 self.received,
@@ -169,27 +173,26 @@ class PartitionMetrics:
         metrics.transaction_records.observe(records)
         metrics.last_commit.set(now)
         self._remember(seen_ids)
-        for (desk, lane), number in counts.routed.items():
-            metrics.routed.labels(desk, lane).inc(number)
-        for (lane, arrived_ms), number in counts.arrivals.items():
-            metrics.route_latency.observe((lane,), max(0.0, now - arrived_ms / 1000), number)
+        for queue, number in counts.queued.items():
+            metrics.routed_to[queue].inc(number)
         if self._partner is not None:
-            self._count_ingress(self._partner, counts, behind)
+            self._count_ingress(self._partner, counts, now)
+            self.behind(behind)
+            if not behind:
+                metrics.ingress_oldest.labels(self._partner, self._partition).set(0)
 
-    def _count_ingress(self, partner: str, counts: Counts, behind: int) -> None:
+    def _count_ingress(self, partner: str, counts: Counts, now: float) -> None:
         metrics = self._all
-        metrics.received.labels(partner).inc(counts.received)
+        metrics.received.labels(partner).inc(len(counts.outcomes))
         metrics.misplaced.labels(partner).inc(counts.misplaced)
         metrics.clock_ahead.labels(partner).inc(counts.clock_ahead)
-        for (owner, outcome), number in counts.outcomes.items():
-            metrics.outcomes.labels(owner, outcome).inc(number)
-        for (owner, reason), number in counts.rejected.items():
-            metrics.rejected.labels(owner, reason).inc(number)
-        for owner, number in counts.rejected_urgent.items():
-            metrics.rejected_urgent.labels(owner).inc(number)
-        self.behind(behind)
-        if not behind:
-            metrics.ingress_oldest.labels(partner, self._partition).set(0)
+        metrics.rejected_urgent.labels(partner).inc(counts.rejected_urgent)
+        for outcome, number in Tally(counts.outcomes).items():
+            metrics.outcomes.labels(partner, outcome).inc(number)
+        for reason, number in Tally(counts.reasons).items():
+            metrics.rejected.labels(partner, reason).inc(number)
+        for (lane, arrived_ms), number in Tally(counts.arrivals).items():
+            metrics.route_latency.observe((lane,), max(0.0, now - arrived_ms / 1000), number)
 
     def restored(self, seen_ids: int, duration_s: float) -> None:
         """The window was read back."""

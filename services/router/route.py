@@ -18,6 +18,8 @@ from schemas.codes import Lane
 from schemas.envelope import Envelope
 
 Header = tuple[str, bytes]
+Place = tuple[str, int]
+"""Topic and partition."""
 T = TypeVar("T")
 JSON_HEADERS: Final[list[Header]] = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 REMEMBERED: Final = 50_000
@@ -29,9 +31,14 @@ class Stop:
     """One queue of a route, the headers that say why, and the JSON object that a receipt has for it."""
 
     desk: str
-    queue: str
+    place: Place
     headers: tuple[Header, ...]
     receipt: bytes
+
+    @property
+    def queue(self) -> str:
+        """The queue's topic."""
+        return self.place[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def _stop(goal: Destination, triage: Triage, version: str) -> Stop:
     roles = sorted(role.value for role in goal.roles)
     return Stop(
         desk=goal.desk,
-        queue=topics.queue(goal.desk, triage.lane),
+        place=(topics.queue(goal.desk, triage.lane), 0),
         headers=(
             *JSON_HEADERS,
             ("ce_type", b"referral.envelope.v1"),

@@ -34,7 +34,7 @@ class Window:
         self.newest_seconds = 0
         self._seen: dict[bytes, int] = {}
         self._fresh: list[tuple[bytes, int]] = []
-        self._changed: set[str] = set()
+        self._before: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -52,15 +52,16 @@ class Window:
 
     def count(self, queue: str) -> int:
         """The next running number of this queue, from 1."""
-        number = self.counts[queue] = self.counts.get(queue, 0) + 1
-        self._changed.add(queue)
-        return number
+        before = self.counts.get(queue, 0)
+        self._before.setdefault(queue, before)
+        self.counts[queue] = before + 1
+        return before + 1
 
     def take_changes(self) -> tuple[list[tuple[bytes, int]], dict[str, int]]:
-        """What was remembered since the last call: for the seen-log."""
-        fresh, counts = self._fresh, {queue: self.counts[queue] for queue in self._changed}
-        self._fresh, self._changed = [], set()
-        return fresh, counts
+        """What was remembered since the last call, for the seen-log; and how many records each queue got."""
+        fresh, added = self._fresh, {queue: self.counts[queue] - before for queue, before in self._before.items()}
+        self._fresh, self._before = [], {}
+        return fresh, added
 
     def apply(self, record: SeenRecord) -> None:
         """Take over one record of the seen-log."""

@@ -5,7 +5,6 @@ times and report numbers, none of which JSON escapes. A test holds each of them 
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,23 +12,27 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from schemas import changelog, topics
-from schemas.codes import Outcome
+from schemas.codes import Outcome, RejectReason
 from schemas.records import QuarantineNote
 from services.router.decision import Decision, Record
-from services.router.route import JSON_HEADERS, Header
+from services.router.route import JSON_HEADERS, Header, Place
 from services.router.source import Kind, Source
 from services.router.window import Window
 
 _SOURCE: Final = ("ce_source", b"/services/router")
 _RECEIPT_HEADERS: Final[list[Header]] = [*JSON_HEADERS, ("ce_type", b"referral.receipt.v1"), _SOURCE]
 _NOTE_HEADERS: Final[list[Header]] = [*JSON_HEADERS, ("ce_type", b"referral.quarantine.v1"), _SOURCE]
+_RECEIPT: Final = (
+    b'{"partition":%d,"offset":%d,"received_at":"%b","outcome":"%b","reason":%b,'
+    b'"report":%b,"revision":%b,%b,"dropped":%b%b}'
+)
 _NOWHERE: Final = b'"destinations":[],"lane_reasons":[],"policy":null'
 
 
 class Batch(Protocol):
     """aiokafka's BatchBuilder: `append` returns None when the batch is full."""
 
-    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes | None, headers: list[Header]) -> Any:
+    def append(self, *, timestamp: int, key: bytes | None, value: bytes | None, headers: list[Header]) -> Any:
         """Add a record."""
 
 
@@ -45,18 +48,18 @@ class RecordTooLargeError(Exception):
 
 @dataclass(slots=True)
 class Counts:
-    """What the metrics learn when, and only when, the transaction is committed."""
+    """What the metrics learn when, and only when, the transaction is committed. Ingress only, but for `queued`."""
 
-    received: int = 0
-    outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
-    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
-    rejected_urgent: Counter[str] = field(default_factory=Counter)
-    routed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(desk, lane) → records."""
-    arrivals: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """(lane, broker's time in ms) → ingress records routed."""
+    outcomes: list[Outcome] = field(default_factory=list)
+    """One for each record: counting them is done once, in C."""
+    reasons: list[RejectReason] = field(default_factory=list)
+    arrivals: list[tuple[str, int]] = field(default_factory=list)
+    """(lane, broker's time in ms) of each record that went to a queue."""
+    rejected_urgent: int = 0
     misplaced: int = 0
     clock_ahead: int = 0
+    queued: dict[str, int] = field(default_factory=dict)
+    """Queue topic → records."""
 
 
 class Writing:
@@ -68,9 +71,10 @@ class Writing:
         self._partition = partition
         self._window = window
         self._new_batch = new_batch
-        self._open: dict[tuple[str, int], Batch] = {}
-        self._full: list[tuple[tuple[str, int], Batch]] = []
+        self._open: dict[Place, Batch] = {}
+        self._full: list[tuple[Place, Batch]] = []
         self._ingress = f"{source.topic}/{partition}/".encode()
+        self._receipt_partition = partition if source.kind is Kind.INGRESS else 0
 
     def add(self, record: OffsetRecord, decision: Decision) -> None:
         """Write down what became of the record."""
@@ -78,25 +82,27 @@ class Writing:
         ingress = b"%b%d" % (self._ingress, record.offset)
         if self._source.kind is not Kind.TEST:
             if decision.route is not None:
-                self._write_queues(decision, received_at, ingress)
+                self._write_queues(record, decision, received_at, ingress)
             if decision.outcome is Outcome.REJECTED:
                 self._write_note(record, decision, received_at, ingress)
-            self._count(record, decision)
+            if self._source.kind is Kind.INGRESS:
+                self._count(record, decision)
         if decision.partner is not None:
             self._write_receipt(record, decision, received_at, ingress)
 
     def finish(self, next_offset: int, at_seconds: int, every_count: bool) -> None:
         """Write down what the partition now remembers, and where it goes on."""
-        seen, changed = self._window.take_changes()
-        counts = self._window.counts if every_count else changed
+        seen, self.counts.queued = self._window.take_changes()
+        every = self._window.counts
+        counts = every if every_count else {queue: every[queue] for queue in self.counts.queued}
         for value in changelog.encode(seen, counts, next_offset, at_seconds, every_count):
-            self._put(self._source.seen_topic, self._partition, None, value, [])
+            self._put((self._source.seen_topic, self._partition), at_seconds * 1000, None, value, [])
 
-    def batches(self) -> list[tuple[tuple[str, int], Batch]]:
+    def batches(self) -> list[tuple[Place, Batch]]:
         """((topic, partition), batch), in an order that keeps each partition's records in order."""
         return [*self._full, *self._open.items()]
 
-    def _write_queues(self, decision: Decision, received_at: bytes, ingress: bytes) -> None:
+    def _write_queues(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
         route = decision.route
         assert route is not None and decision.report is not None  # noqa: PT018 - asked by the caller
         key = decision.report.encode()
@@ -111,28 +117,28 @@ class Writing:
             chain = (*decision.command.chain, decision.command.from_desk)
             own.append(("referral-chain", ",".join(chain).encode()))
         for stop in route.stops:
-            number = b"%d" % self._window.count(stop.queue)
-            self._put(stop.queue, 0, key, decision.form, [*stop.headers, *own, ("referral-count", number)])
+            number = b"%d" % self._window.count(stop.place[0])
+            headers = [*stop.headers, *own, ("referral-count", number)]
+            self._put(stop.place, record.timestamp, key, decision.form, headers)
 
     def _write_receipt(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
-        value = b'{"partition":%d,"offset":%d,"received_at":"%b","outcome":"%b","reason":%b,' % (
+        route = decision.route
+        value = _RECEIPT % (
             self._partition,
             record.offset,
             received_at,
-            decision.outcome.value.encode(),
+            decision.outcome.encode(),
             _quoted(decision.reason),
-        ) + b'"report":%b,"revision":%b,%b,"dropped":%b%b}' % (
             _quoted(decision.report),
             b"null" if decision.revision is None else b"%d" % decision.revision,
-            _NOWHERE if decision.route is None else decision.route.receipt_part,
+            _NOWHERE if route is None else route.receipt_part,
             json.dumps(decision.dropped).encode() if decision.dropped else b"{}",
             self._marks(decision),
         )
-        partition = self._partition if self._source.kind is Kind.INGRESS else 0
         key = None if decision.report is None else decision.report.encode()
         headers = [*_RECEIPT_HEADERS, ("ce_id", ingress), ("ce_time", received_at)]
         assert decision.partner is not None  # asked by the caller
-        self._put(topics.receipt(decision.partner), partition, key, value, headers)
+        self._put((topics.receipt(decision.partner), self._receipt_partition), record.timestamp, key, value, headers)
 
     def _marks(self, decision: Decision) -> bytes:
         """What tells a receipt of a test or a reroute from an ordinary one."""
@@ -160,34 +166,29 @@ class Writing:
             claims_urgent=decision.claims_urgent,
         )
         headers = [*_NOTE_HEADERS, ("ce_id", ingress), ("ce_time", received_at)]
-        self._put(topics.QUARANTINE, 0, None, note.model_dump_json().encode(), headers)
+        value = note.model_dump_json().encode()
+        self._put((topics.QUARANTINE, 0), record.timestamp, None, value, headers)
 
     def _count(self, record: OffsetRecord, decision: Decision) -> None:
         counts = self.counts
-        if self._source.kind is Kind.INGRESS:
-            assert decision.partner is not None  # an ingress topic has a partner
-            counts.received += 1
-            counts.outcomes[decision.partner, decision.outcome] += 1
-            counts.misplaced += decision.misplaced
-            counts.clock_ahead += decision.clock_ahead
-            if decision.reason is not None:
-                counts.rejected[decision.partner, decision.reason] += 1
-                counts.rejected_urgent[decision.partner] += decision.claims_urgent
+        counts.outcomes.append(decision.outcome)
         if decision.route is not None:
-            lane = decision.route.lane
-            counts.arrivals[lane, record.timestamp] += 1
-            for stop in decision.route.stops:
-                counts.routed[stop.desk, lane] += 1
+            counts.arrivals.append((decision.route.lane, record.timestamp))
+        if decision.reason is not None:
+            counts.reasons.append(decision.reason)
+            counts.rejected_urgent += decision.claims_urgent
+        counts.misplaced += decision.misplaced
+        counts.clock_ahead += decision.clock_ahead
 
-    def _put(self, topic: str, partition: int, key: bytes | None, value: bytes, headers: list[Header]) -> None:
-        place = (topic, partition)
+    def _put(self, place: Place, timestamp_ms: int, key: bytes | None, value: bytes, headers: list[Header]) -> None:
+        """Append; the broker puts its own time in place of `timestamp_ms`."""
         batch = self._open.get(place)
         if batch is not None:
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is not None:
+            if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is not None:
                 return
             self._full.append((place, batch))
         batch = self._open[place] = self._new_batch()
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+        if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
             raise RecordTooLargeError
 
 

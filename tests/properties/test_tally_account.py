@@ -55,7 +55,8 @@ def _pick(data: st.DataObject, world: World) -> tuple[str, list[Any], int]:
 def test_a_dropped_record_is_found(world: World, data: st.DataObject) -> None:
     kind, records, place = _pick(data, world)
     del records[place]
-    assert replace(world, **{kind: records}).findings()
+    changed: dict[str, Any] = {kind: records}
+    assert replace(world, **changed).findings()
 
 
 @given(worlds, st.data())
@@ -63,7 +64,8 @@ def test_a_doubled_record_is_found(world: World, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from([kind for kind in _kinds(world) if kind != "received"]))
     records = list(getattr(world, kind))
     records.insert(data.draw(st.integers(0, len(records))), data.draw(st.sampled_from(records)))
-    assert replace(world, **{kind: records}).findings()
+    changed: dict[str, Any] = {kind: records}
+    assert replace(world, **changed).findings()
 
 
 ALTERED: dict[str, Any] = {

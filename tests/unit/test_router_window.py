@@ -36,8 +36,9 @@ def test_counts_run_on_from_the_changelog() -> None:
     window = Window(10)
     window.apply(SeenRecord({}, {"q": 41}, 7, 1000))
     assert window.count("q") == 42
-    assert window.count("r") == 1
-    assert window.take_changes() == ([], {"q": 42, "r": 1})
+    assert [window.count("r"), window.count("r")] == [1, 2]
+    assert window.take_changes() == ([], {"q": 1, "r": 2})
+    assert window.counts == {"q": 42, "r": 2}
     assert window.take_changes() == ([], {})
     assert window.next_offset == 7
 
@@ -47,8 +48,8 @@ def test_a_window_read_back_knows_what_the_one_before_knew() -> None:
     for number in range(1000):
         first.admit(b"%d:1" % number, number, 1000)
         first.count(f"q{number % 7}")
-    seen, counts = first.take_changes()
-    for value in encode(seen, counts, 12, 1000):
+    seen, _ = first.take_changes()
+    for value in encode(seen, first.counts, 12, 1000):
         second.apply(decode(value))
     assert [second.admit(b"%d:1" % n, n, 1001) for n in range(1000)] == [Seen.SAME] * 1000
     assert (second.counts, second.next_offset) == (first.counts, 12)
