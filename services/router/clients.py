@@ -4,11 +4,12 @@ Private names of aiokafka are used here and nowhere else; tests/unit/test_router
 """
 
 import asyncio
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Iterable
 from typing import Any, Final, Literal
 
 import aiokafka.producer.sender
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from schemas.topics import GROUP
@@ -55,6 +56,10 @@ class Clients:
             linger_ms=0,
         )
 
+    def plain(self) -> AIOKafkaClient:
+        """A client for single requests."""
+        return AIOKafkaClient(**self._options)
+
     def reader(self, isolation: Isolation = "read_committed") -> AIOKafkaConsumer:
         """A consumer without a group: state says where it starts."""
         return AIOKafkaConsumer(
@@ -84,9 +89,15 @@ class Clients:
         )
 
 
-async def prime(producer: AIOKafkaProducer, topics: Collection[str]) -> None:
-    """Learn the leaders of all topics at once; the producer would ask for one after the other in its first batches."""
-    await producer.client.set_topics(topics)
+def add_partitions(producer: AIOKafkaProducer, touched: Iterable[tuple[str, int]]) -> None:
+    """Make partitions part of the open transaction without a record: they get its marker."""
+    for topic, partition in touched:
+        producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
+
+
+async def prime(client: AIOKafkaProducer | AIOKafkaConsumer, topics: Collection[str]) -> None:
+    """Learn the leaders of all topics at once; either would ask for one after the other when it first needs them."""
+    await (client.client if isinstance(client, AIOKafkaProducer) else client._client).set_topics(topics)
 
 
 async def discard_producer(producer: AIOKafkaProducer) -> None:

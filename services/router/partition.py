@@ -15,20 +15,23 @@ from aiokafka.errors import ProducerFenced
 from schemas import topics
 from services.router import transaction
 from services.router.clients import Clients, discard_producer, discard_reader, prime
+from services.router.coordinator import commit_was_decided
 from services.router.decision import Decider
+from services.router.leftover import Repair, repair
 from services.router.metrics import PartitionMetrics
-from services.router.restoring import is_left_open, restore
+from services.router.restoring import left_open, restore
 from services.router.source import Source
 from services.router.window import Window
 from services.router.writing import OffsetRecord, Writing
 from services.runtime.log import Event, Name, logger, places
 
+REPAIRS: Final = 4
+"""Rounds of looking and mending in one take-over; two are the most that was ever needed."""
 POLL_MS: Final = 500
 START_DEADLINE_S: Final = 30.0
 RESTORE_DEADLINE_S: Final = 300.0
 PAUSE_AFTER_FAILURE_S: Final = 0.6
 """Longer than the ticker's beat: a zombie that wakes finds out that it slept before it fences its successor."""
-HEAL_POLL_S: Final = 0.1
 YIELD_EVERY: Final = 256
 """Records between two chances for the other partitions and the heartbeat."""
 FIRST_SNAPSHOT_S: Final = 600.0
@@ -36,8 +39,6 @@ SNAPSHOT_EVERY_S: Final = 12 * 3600.0
 SWEEP_EVERY_S: Final = 60.0
 DEFAULT_WINDOW_DAYS: Final = 45
 DAY_S: Final = 86_400
-
-log = logger()
 
 
 class DisagreementError(Exception):
@@ -80,6 +81,7 @@ class PartitionLoop:
         self._source = source
         self._place = TopicPartition(source.topic, partition)
         self._seen_place = TopicPartition(source.seen_topic, partition)
+        self._log = logger(topic=Name(source.topic), partition=partition)
         self._decider = decider
         self._clients = clients
         self._committed = committed
@@ -111,17 +113,12 @@ class PartitionLoop:
                 await self._route(taken, stopping)
         except ProducerFenced:
             self._metrics.fenced()
-            log.warning(Event.FENCED, topic=Name(self._place.topic), partition=self._place.partition)
+            self._log.warning(Event.FENCED)
             raise
         except Exception as error:  # noqa: BLE001 - aiokafka raises AssertionError and bare KafkaError too: all is item 3
             self._metrics.failed()
-            log.warning(
-                Event.TRANSACTION_FAILED,
-                topic=Name(self._place.topic),
-                partition=self._place.partition,
-                error=error,
-                cause=error.__cause__,
-                places=places(error.__traceback__),
+            self._log.warning(
+                Event.TRANSACTION_FAILED, error=error, cause=error.__cause__, places=places(error.__traceback__)
             )
             await asyncio.wait([stopping], timeout=PAUSE_AFTER_FAILURE_S)
         finally:
@@ -133,30 +130,66 @@ class PartitionLoop:
         """Fence the predecessor first; only then is what the broker says about this partition the last word."""
         started = time.monotonic()
         async with asyncio.timeout(START_DEADLINE_S):
+            commit_decided = await self._commit_was_decided()
             await producer.start()
             await prime(producer, {topic for topic, _ in self._touched})
             await reader.start()
-            if await is_left_open(self._clients, reader, self._seen_place):
-                await self._heal(producer, reader)
-            committed = await self._committed(self._place)
-            await self._tell_lag(reader, committed)
         async with asyncio.timeout(RESTORE_DEADLINE_S):
-            window, untouched = await restore(reader, self._seen_place, self._horizon_seconds)
-        next_offset = await self._agreed(reader, committed, window, untouched)
+            window, next_offset = await self._agree(producer, reader, commit_decided)
+        next_offset = max(next_offset, await self._begin(reader, next_offset))
         reader.assign([self._place])
         reader.seek(self._place, next_offset)
         took_s = time.monotonic() - started
         self._metrics.restored(len(window), took_s)
-        log.info(
-            Event.RESTORED,
-            topic=Name(self._place.topic),
-            partition=self._place.partition,
-            next_offset=next_offset,
-            seen_ids=len(window),
-            duration_seconds=round(took_s, 3),
-        )
+        self._log.info(Event.RESTORED, next_offset=next_offset, seen_ids=len(window), duration_seconds=round(took_s, 3))
         now = time.monotonic()
         return Session(producer, reader, window, next_offset, now + FIRST_SNAPSHOT_S, now + SWEEP_EVERY_S)
+
+    async def _commit_was_decided(self) -> bool:
+        """Asked before fencing, which makes the coordinator forget it."""
+        client = self._clients.plain()
+        try:
+            await client.bootstrap()
+            return await commit_was_decided(client, topics.transactional_id(*self._place))
+        finally:
+            await client.close()
+
+    async def _agree(
+        self, producer: AIOKafkaProducer, reader: AIOKafkaConsumer, commit_decided: bool
+    ) -> tuple[Window, int]:
+        """The window and where to go on, once seen-log and offset say the same and nothing of ours is open."""
+        touched = {TopicPartition(*place) for place in self._touched}
+        for _ in range(REPAIRS):
+            stuck = await left_open(self._clients, reader, touched)
+            committed = await self._committed(self._place)
+            await self._tell_lag(reader, committed)
+            window, untouched = await restore(reader, self._seen_place, self._horizon_seconds)
+            needed = repair(
+                commit_decided=commit_decided,
+                seen_open=self._seen_place in stuck,
+                any_open=bool(stuck),
+                committed=committed,
+                seen_next=window.next_offset,
+                untouched=untouched,
+            )
+            if needed is Repair.NOTHING:
+                return window, committed or 0
+            self._log.error(
+                Event.DISAGREEMENT if needed is Repair.REFUSE else Event.LEFTOVER_HEALED,
+                repair=Name(needed.name.lower()),
+                committed=committed,
+                changelog=window.next_offset,
+                left_open=len(stuck),
+            )
+            if needed is Repair.REFUSE:
+                break
+            if needed is Repair.ABORT:
+                await transaction.abort_leftover(producer, self._place, committed or 0, self._touched)
+            else:
+                offset = window.next_offset if needed is Repair.ROLL_FORWARD else None
+                await transaction.commit_leftover(producer, self._place, offset, self._touched)
+            commit_decided = False
+        raise DisagreementError
 
     async def _tell_lag(self, reader: AIOKafkaConsumer, committed: int | None) -> None:
         """A partition that never gets to routing must not look as if nothing waited."""
@@ -164,38 +197,13 @@ class PartitionLoop:
         begin = (await reader.beginning_offsets([self._place]))[self._place]
         self._metrics.behind(end - max(begin, committed or 0))
 
-    async def _heal(self, producer: AIOKafkaProducer, reader: AIOKafkaConsumer) -> None:
-        committed = await self._committed(self._place)
-        await transaction.abort_leftover(producer, self._place, committed or 0, self._touched)
-        while await is_left_open(self._clients, reader, self._seen_place):  # noqa: ASYNC110 - nobody tells of markers
-            await asyncio.sleep(HEAL_POLL_S)
-        log.warning(Event.LEFTOVER_HEALED, topic=Name(self._place.topic), partition=self._place.partition)
-
-    async def _agreed(self, reader: AIOKafkaConsumer, committed: int | None, window: Window, untouched: bool) -> int:
-        """Where to go on. `committed()` answers None on errors too, so None never means the beginning by itself.
-
-        Only a seen-log from which nothing was ever read or deleted proves that nothing was routed yet.
-        """
-        if committed != window.next_offset or (committed is None and not untouched):
-            log.error(
-                Event.DISAGREEMENT,
-                topic=Name(self._place.topic),
-                partition=self._place.partition,
-                committed=committed,
-                changelog=window.next_offset,
-            )
-            raise DisagreementError
+    async def _begin(self, reader: AIOKafkaConsumer, wanted: int) -> int:
+        """The first record that is still there; what retention took before it was routed is told and counted."""
         begin: int = (await reader.beginning_offsets([self._place]))[self._place]
-        wanted = committed or 0
         if begin > wanted:
             self._metrics.overtaken(begin - wanted)
-            log.error(
-                Event.RETENTION_OVERTOOK,
-                topic=Name(self._place.topic),
-                partition=self._place.partition,
-                offsets=begin - wanted,
-            )
-        return max(begin, wanted)
+            self._log.error(Event.RETENTION_OVERTOOK, offsets=begin - wanted)
+        return begin
 
     async def _route(self, session: Session, stopping: asyncio.Future[Any]) -> None:
         while not stopping.done():

@@ -1,10 +1,17 @@
 """What the broker holds about an input partition: the seen-log up to its last stable offset, and what is left open."""
 
+import asyncio
+from collections.abc import Collection
+from typing import Final
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import changelog
-from services.router.clients import Clients, discard_reader
+from services.router.clients import Clients, discard_reader, prime
 from services.router.window import Window
+
+LOOKS: Final = 5
+LOOK_EVERY_S: Final = 0.2
 
 
 async def restore(reader: AIOKafkaConsumer, place: TopicPartition, horizon_seconds: int) -> tuple[Window, bool]:
@@ -25,16 +32,27 @@ async def restore(reader: AIOKafkaConsumer, place: TopicPartition, horizon_secon
     return window, begin == 0 and window.next_offset is None
 
 
-async def is_left_open(clients: Clients, reader: AIOKafkaConsumer, place: TopicPartition) -> bool:
-    """True when something of a transaction is still open although our producer has started: its markers are lost.
+async def left_open(
+    clients: Clients, reader: AIOKafkaConsumer, touched: Collection[TopicPartition]
+) -> set[TopicPartition]:
+    """Where something was open when this was called and still is: markers are lost, if our producer has started.
 
-    The high watermark is read before the last stable offset, so that nothing written in between can deceive.
+    Other routers have transactions open all the time, so a place counts only when its last stable offset does not
+    come up to what the high watermark was.
     """
     uncommitted = clients.reader("read_uncommitted")
     try:
         await uncommitted.start()
-        high = (await uncommitted.end_offsets([place]))[place]
+        await prime(uncommitted, {place.topic for place in touched})
+        high = await uncommitted.end_offsets(touched)
     finally:
         await discard_reader(uncommitted)
-    stable = (await reader.end_offsets([place]))[place]
-    return bool(stable < high)
+    await prime(reader, {place.topic for place in touched})
+    stuck = set(touched)
+    for _ in range(LOOKS):
+        stable = await reader.end_offsets(stuck)
+        stuck = {place for place in stuck if stable[place] < high[place]}
+        if not stuck:
+            break
+        await asyncio.sleep(LOOK_EVERY_S)
+    return stuck

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.topics import GROUP
+from services.router.clients import add_partitions
 
 DEADLINE_S: Final = 8.0
 """For the whole transaction: below the request time-out, so that no request of it is repeated silently (3b)."""
@@ -59,6 +60,21 @@ async def abort_leftover(
             await producer.abort_transaction()
     finally:
         _forget(sent)
+
+
+async def commit_leftover(
+    producer: AIOKafkaProducer,
+    place: TopicPartition,
+    next_offset: int | None,
+    touched: Sequence[tuple[str, int]],
+) -> None:
+    """The same with commit markers, for what was decided; `next_offset` where the group's is too old."""
+    async with asyncio.timeout(2 * DEADLINE_S):
+        await producer.begin_transaction()
+        add_partitions(producer, touched)
+        if next_offset is not None:
+            await producer.send_offsets_to_transaction({place: next_offset}, GROUP)
+        await producer.commit_transaction()
 
 
 async def every(sent: Iterable[asyncio.Future[Any]]) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.changelog import encode
 from services.router import partition as module
+from services.router import transaction
 from services.router.decision import Decider
 from services.router.metrics import PartitionMetrics, RouterMetrics
 from services.router.partition import PartitionLoop
@@ -31,7 +32,10 @@ class Broker:
         self.records = records
         self.committed: int | None = None
         self.seen: list[bytes] = []
-        self.left_open = False
+        self.stuck: set[TopicPartition] = set()
+        self.commit_decided = False
+        self.hidden: list[bytes] = []
+        """Seen-log records that become visible with a commit marker."""
         self.fail: dict[str, list[BaseException]] = {}
         self.on_commit: Callable[[], None] = lambda: None
 
@@ -50,6 +54,7 @@ class FakeProducer:
         self.broker = broker
         self.pending: dict[str, list[Any]] = {}
         self.offset: int | None = None
+        self.added: set[TopicPartition] = set()
 
     async def start(self) -> None:
         self.broker.note("fence")
@@ -59,7 +64,7 @@ class FakeProducer:
 
     async def begin_transaction(self) -> None:
         self.broker.note("begin")
-        self.pending, self.offset = {}, None
+        self.pending, self.offset, self.added = {}, None, set()
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
         self.pending.setdefault(topic, []).extend(batch.records)
@@ -84,14 +89,18 @@ class FakeProducer:
 
     async def commit_transaction(self) -> None:
         self.broker.note("commit")
-        self.broker.committed = self.offset
+        self.broker.stuck -= self.added
+        if SEEN in self.added:
+            self.broker.seen, self.broker.hidden = self.broker.seen + self.broker.hidden, []
+        if self.offset is not None:
+            self.broker.committed = self.offset
         self.broker.seen += [value for _, value, _ in self.pending.get(SEEN.topic, [])]
         self.broker.on_commit()
 
     async def abort_transaction(self) -> None:
         self.broker.note("abort")
         assert {(topic, 0) for topic in self.pending} == set(TOUCHED)
-        self.broker.left_open = False
+        self.broker.stuck, self.broker.hidden = set(), []
 
 
 class FakeReader:
@@ -145,16 +154,35 @@ class FakeClients:
     def reader(self, isolation: str = "read_committed") -> FakeReader:
         return FakeReader(self.broker)
 
+    def plain(self) -> "FakeClients":
+        return self
+
+    async def bootstrap(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def discard(client: Any) -> None:
         client.broker.diary.append("discard " + type(client).__name__.removeprefix("Fake").lower())
 
-    async def is_left_open(clients: Any, reader: Any, place: TopicPartition) -> bool:
-        assert place == SEEN
+    async def left_open(clients: Any, reader: Any, touched: set[TopicPartition]) -> set[TopicPartition]:
+        assert touched == {TopicPartition(*place) for place in TOUCHED}
         reader.broker.diary.append("left open?")
-        return bool(reader.broker.left_open)
+        return set(reader.broker.stuck)
+
+    async def commit_was_decided(client: FakeClients, transactional_id: str) -> bool:
+        client.broker.diary.append("decided?")
+        return client.broker.commit_decided
+
+    def add_partitions(producer: FakeProducer, touched: list[tuple[str, int]]) -> None:
+        producer.added = {TopicPartition(*place) for place in touched}
+
+    monkeypatch.setattr(transaction, "add_partitions", add_partitions)
+    monkeypatch.setattr(module, "commit_was_decided", commit_was_decided)
 
     async def prime(producer: Any, topics: set[str]) -> None:
         assert topics == {topic for topic, _ in TOUCHED}
@@ -162,7 +190,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "prime", prime)
     monkeypatch.setattr(module, "discard_producer", discard)
     monkeypatch.setattr(module, "discard_reader", discard)
-    monkeypatch.setattr(module, "is_left_open", is_left_open)
+    monkeypatch.setattr(module, "left_open", left_open)
     monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE_S", 0)
 
 
@@ -199,7 +227,7 @@ def routed(registry: CollectorRegistry) -> float | None:
 async def test_the_predecessor_is_fenced_before_anything_is_believed() -> None:
     broker = Broker([record(0)])
     registry = await lived(broker)
-    order = [broker.diary.index(what) for what in ("fence", "left open?", "committed offset", "begin", "commit")]
+    order = [broker.diary.index(what) for what in ("decided?", "fence", "left open?", "committed offset", "begin")]
     assert order == sorted(order)
     assert routed(registry) == 1
 
@@ -235,20 +263,45 @@ async def test_a_fenced_partition_is_given_up_and_fences_nobody_back() -> None:
     assert broker.diary.count("fence") == 1
 
 
-async def test_what_a_restarted_broker_left_open_is_aborted_everywhere_before_the_offset_is_read() -> None:
+async def test_what_was_never_decided_is_aborted_everywhere_and_routed_again() -> None:
     broker = Broker([record(0)])
-    broker.left_open = True
-    await lived(broker)
-    assert broker.diary.index("abort") < len(broker.diary) - broker.diary[::-1].index("committed offset") - 1
+    broker.stuck, broker.hidden = {SEEN}, list(encode([], {}, 1, 1_795_000_000))
+    registry = await lived(broker)
     assert broker.diary.index("abort") < broker.diary.index("commit")
+    assert routed(registry) == 1
 
 
-@pytest.mark.parametrize("committed", [None, 0, 2])
-async def test_an_offset_that_is_not_the_seen_logs_is_not_believed(committed: int | None) -> None:
-    """`committed()` answers None on errors, and a broker that woke up may answer what was true once."""
+async def test_what_was_decided_to_be_committed_is_committed_everywhere_and_not_routed_again() -> None:
+    """Two records were routed; the broker lost every marker of that, and of the offset."""
+    broker = Broker([record(0), record(1, report="b"), record(2, report="c")])
+    broker.commit_decided = True
+    broker.stuck = {SEEN, TopicPartition("referral.queue.nl.routine.v1", 0)}
+    broker.hidden = list(
+        encode([(b"189234123:1", 0), (b"b:1", 0)], {"referral.queue.nl.routine.v1": 2}, 2, 1_795_000_000)
+    )
+    registry = await lived(broker)
+    assert "abort" not in broker.diary
+    assert routed(registry) == 1
+    assert broker.committed == 3
+    assert not broker.stuck
+
+
+async def test_an_offset_that_lags_behind_the_seen_log_is_rolled_forward() -> None:
+    """The marker of the offset is lost, or the group's offsets have expired."""
+    broker = Broker([record(0), record(1, report="b")])
+    broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
+    broker.stuck = {TopicPartition("referral.queue.nl.routine.v1", 0)}
+    registry = await lived(broker)
+    assert routed(registry) == 1
+    assert broker.committed == 2
+    assert not broker.stuck
+
+
+async def test_an_offset_beyond_the_seen_log_is_not_believed() -> None:
+    """Somebody moved it by hand: from there, referrals would be lost."""
     broker = Broker([record(0), record(1)])
     broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
-    answers = [committed, committed, 1]
+    answers = [2, 2, 1]
 
     async def answer(_: TopicPartition) -> int | None:
         broker.committed = answers.pop(0) if answers else broker.committed

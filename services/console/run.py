@@ -1,0 +1,159 @@
+"""`referrals run`: a broker, the router and a simulated clearing house; a live table; at the end the tally.
+
+The order of the end is what makes the tally whole: the simulator stops and flushes, the router comes to the end
+of the ingress, the topics are read, then the router and at last the broker stop.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Final
+
+import typer
+
+from services.console import tally
+from services.console.run_board import Board, note, unheard
+from services.console.run_figures import Reading
+from services.console.run_parts import FLUSH_SECONDS, LOOK_SECONDS, Parts, Plan, make_plan, start
+from services.console.run_place import held
+from services.console.run_router import drain
+from services.console.run_signals import Signals, Stopped
+from services.console.tally_report import Result, document, tell
+from services.runtime.exits import CANNOT_RUN, DONE, FOUND, CannotRun
+
+SCRAPE_SECONDS: Final = 1.0
+DRAIN_SECONDS: Final = 120.0
+TALLY: Final = "tally.json"
+
+
+def run(environment: Mapping[str, str]) -> int:
+    """One whole run; the exit code. CannotRun and WrongUse where it cannot even begin."""
+    plan = make_plan(environment)
+    with held(plan.directory, plan.router.url), Signals() as signals:
+        (plan.directory / TALLY).unlink(missing_ok=True)
+        try:
+            with ExitStack() as stack:
+                with signals.leaving_at(1):
+                    parts = start(plan, stack)
+                result, fault = live(plan, parts, signals)
+        except Stopped:
+            note("ended before it could add up: no tally was made")
+            return FOUND
+        return conclude(plan, result, fault)
+
+
+def live(plan: Plan, parts: Parts, signals: Signals) -> tuple[Result | None, str | None]:
+    """Show figures until the end is asked for, then bring all to its end: the tally, and what went wrong on the way.
+
+    The first request ends it in order, the second does not wait for what is published and not routed yet, the
+    third raises Stopped.
+    """
+    board = Board(plan.heading())
+    began = time.monotonic()
+    board.open()
+    try:
+        if fault := _watch(plan, parts, signals, board, began):
+            board.say(fault)
+        with signals.leaving_at(3):
+            return _finish(plan, parts, signals, board, began, fault)
+    finally:
+        board.close()
+
+
+def _watch(plan: Plan, parts: Parts, signals: Signals, board: Board, began: float) -> str | None:
+    end = began + plan.settings.duration if plan.settings.duration else None
+    next_scrape = began
+    while not (fault := parts.fault()):
+        now = time.monotonic()
+        if (end is not None and now >= end) or board.gone:
+            break
+        if now >= next_scrape:
+            next_scrape = now + SCRAPE_SECONDS
+            _show(parts, board, plan.router.scrape(), began)
+        if signals.wait(LOOK_SECONDS):
+            break
+    return fault
+
+
+def _show(parts: Parts, board: Board, reading: Reading | None, began: float, message: str = "") -> None:
+    if reading is not None:
+        parts.history.add(reading)
+    board.show(parts.history.figures(), time.monotonic() - began, message)
+
+
+def _finish(
+    plan: Plan, parts: Parts, signals: Signals, board: Board, began: float, fault: str | None
+) -> tuple[Result | None, str | None]:
+    """Simulator, then the rest of the ingress, then the tally. No tally without a broker to ask."""
+    if parts.simulator is not None and not parts.simulator.end(FLUSH_SECONDS):
+        board.say(f"the simulator did not end within {FLUSH_SECONDS:.0f} s and was killed")
+
+    def meanwhile(reading: Reading | None) -> bool:
+        _show(parts, board, reading, began, "ending: the router finishes what was published")
+        time.sleep(LOOK_SECONDS)
+        return parts.fault() is None and signals.requests < 2
+
+    try:
+        if plan.simulate and not parts.fault() and not drain(plan.kafka, plan.router, DRAIN_SECONDS, meanwhile):
+            board.say("not all of it was routed: the rest waits in the ingress topics")
+        _show(parts, board, plan.router.scrape(), began, "ending: adding up")
+        result = tally.take(plan.kafka, *_progress(parts, board, began))
+        _show(parts, board, None, began, "ended")
+        return result, fault or parts.fault()
+    except CannotRun as refusal:
+        return None, fault or parts.fault() or str(refusal)
+
+
+def _progress(parts: Parts, board: Board, began: float) -> tuple[tally.Advanced, tally.Advanced]:
+    """For `tally.take`: shows now and then how much is read."""
+    total, read, shown = 0, 0, time.monotonic()
+
+    def expect(offsets: int) -> None:
+        nonlocal total
+        total = offsets
+
+    def advanced(offsets: int) -> None:
+        nonlocal read, shown
+        read += offsets
+        if time.monotonic() - shown > SCRAPE_SECONDS:
+            shown = time.monotonic()
+            _show(parts, board, None, began, f"ending: adding up, {100 * read // max(total, 1)} % read")
+
+    return expect, advanced
+
+
+def conclude(plan: Plan, result: Result | None, fault: str | None) -> int:
+    """Say how it ended; the tally is kept in a file too, for a terminal that was closed."""
+    if result is not None:
+        (plan.directory / TALLY).write_text(json.dumps(document(result), indent=2), encoding="utf-8")
+        with unheard():
+            tell(result, as_json=False)
+            sys.stdout.flush()
+    if fault is not None:
+        note(f"referrals: {fault}")
+    if result is None:
+        return CANNOT_RUN
+    return DONE if result.adds_up and fault is None else FOUND
+
+
+def command() -> None:
+    """Start everything here, and show what is routed.
+
+    A Kafka broker on loopback with its data under var/, the topics, the router and a simulated clearing house.
+    Ctrl-C (or DURATION) ends them in order and prints the tally, made from the topics: exit 0 when it adds up,
+    1 when it does not. A second Ctrl-C adds up without waiting for the router to come to the end of what was
+    published, a third ends at once.
+
+    From the environment: DURATION (seconds from ready), RATE (simulated records a second), YEAR (2019 to 2023).
+    With KAFKA_BOOTSTRAP_SERVERS no broker is started, and nothing is simulated unless SIMULATE=1.
+
+    Examples:
+
+      referrals run
+      DURATION=20 RATE=500 YEAR=2021 referrals run
+      KAFKA_BOOTSTRAP_SERVERS=kafka-1:9092 referrals run
+    """
+    raise typer.Exit(run(os.environ))

@@ -1,0 +1,64 @@
+"""What a run is asked to do. Short names, because a person types them: `make run RATE=500 DURATION=60`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.exits import WrongUse
+from services.runtime.kafka import KafkaSettings
+from services.runtime.settings import Settings, SharedSettings, read
+
+OWN_CLUSTER: Final = "KAFKA_BOOTSTRAP_SERVERS"
+BROKER_PORT: Final = "REFERRAL_CONSOLE_BROKER_PORT"
+ROUTER_PORT: Final = "REFERRAL_ROUTER_PORT"
+DIRECTORY: Final = Path("var")
+
+
+class RunSettings(Settings):
+    """How long, how much, and where to listen."""
+
+    model_config = SettingsConfigDict(env_prefix="REFERRAL_CONSOLE_")
+
+    duration: Annotated[
+        float | None, Field(gt=0, allow_inf_nan=False, description="seconds from ready until it ends by itself")
+    ] = Field(None, validation_alias="DURATION")
+    rate: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description="simulated records a second")] = Field(
+        None, validation_alias="RATE"
+    )
+    year: Annotated[int | None, Field(ge=2019, le=2023, description="whose shares by country are simulated")] = Field(
+        None, validation_alias="YEAR"
+    )
+    simulate: Annotated[
+        bool | None, Field(description="publish invented referrals; 1 where the broker is our own, else 0")
+    ] = Field(None, validation_alias="SIMULATE")
+    broker_port: Annotated[int, Field(ge=1, le=65535, description="where our own broker listens")] = 9092
+    router_host: str = Field("127.0.0.1", validation_alias="REFERRAL_ROUTER_HOST")
+    router_port: Annotated[int, Field(ge=0, le=65535)] = Field(9464, validation_alias=ROUTER_PORT)
+
+
+def read_settings(environment: Mapping[str, str]) -> tuple[RunSettings, bool]:
+    """The settings, and whether the broker is to be our own. WrongUse for what does not hold together."""
+    settings = read(RunSettings, environment, also=(KafkaSettings, SharedSettings))
+    own_broker = not environment.get(OWN_CLUSTER)
+    stray = sorted(name for name in KafkaSettings.variables() if own_broker and environment.get(name))
+    if stray:
+        raise WrongUse(
+            f"{stray[0]}: set, but {OWN_CLUSTER} is not, and the broker started here needs no log-in; "
+            f"name the cluster with {OWN_CLUSTER}=host:port, or leave {stray[0]} out"
+        )
+    return settings, own_broker
+
+
+def for_children(
+    environment: Mapping[str, str], settings: RunSettings, bootstrap: str, router_port: int
+) -> dict[str, str]:
+    """The environment of router and simulator: ours, and what was settled here."""
+    settled = {OWN_CLUSTER: bootstrap, ROUTER_PORT: str(router_port), "SIMULATE": "1"}
+    if settings.rate is not None:
+        settled["REFERRAL_SIMULATOR_RATE"] = str(settings.rate)
+    if settings.year is not None:
+        settled["REFERRAL_SIMULATOR_YEAR"] = str(settings.year)
+    return {**environment, **settled}

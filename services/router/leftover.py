@@ -1,0 +1,49 @@
+"""What to do about a transaction that a restarted broker left half closed. Pure.
+
+A coordinator that comes back from an unclean stop may skip the markers of a transaction that it had decided to
+commit: some partitions have them, others never get them. What is left open blocks readers, and is closed with
+whatever the next transaction of the same id does. So it has to be closed first, and the right way.
+"""
+
+from enum import Enum, auto
+
+
+class Repair(Enum):
+    """What must happen before a partition may route."""
+
+    NOTHING = auto()
+    ABORT = auto()
+    """No trace of a commit: an abort marker everywhere. What it held will be routed again."""
+    COMMIT = auto()
+    """It was decided: a commit marker everywhere. What it held is routed."""
+    ROLL_FORWARD = auto()
+    """The same, and the group's offset is set to where the seen-log says that routing goes on."""
+    REFUSE = auto()
+    """Somebody moved the offset, or retention took both: a person must decide."""
+
+
+def repair(
+    *,
+    commit_decided: bool,
+    seen_open: bool,
+    any_open: bool,
+    committed: int | None,
+    seen_next: int | None,
+    untouched: bool,
+) -> Repair:
+    """From what the broker says: the coordinator's last decision, what is open, the two next offsets.
+
+    The seen-log is written in the same transaction as the offset, so when it is the further of the two it is right:
+    the other one's marker is missing, or the group's offset has expired. `committed` is None on errors too.
+    `untouched`: the seen-log was never written or trimmed; only then do two Nones mean the beginning.
+    """
+    if seen_open:
+        ahead = committed is not None and (seen_next is None or committed > seen_next)
+        return Repair.COMMIT if commit_decided or ahead else Repair.ABORT
+    if commit_decided and any_open:
+        return Repair.COMMIT
+    if committed == seen_next:
+        return Repair.NOTHING if seen_next is not None or untouched else Repair.REFUSE
+    if seen_next is not None and (committed is None or committed < seen_next):
+        return Repair.ROLL_FORWARD
+    return Repair.REFUSE

@@ -1,0 +1,48 @@
+"""docker-compose.yml says the same as the code: the broker's properties, Kafka's version, what is published."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from services.runtime import distribution
+from services.runtime.node_properties import CLIENT, CONTROLLER, INTERNAL, Node, properties
+
+FILE: Final = Path(__file__).parents[2] / "docker-compose.yml"
+PLACES: Final = {"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs"}
+"""Properties that say where something is: other in a container."""
+
+
+@pytest.fixture(scope="module")
+def services() -> Any:
+    return yaml.safe_load(FILE.read_text())["services"]
+
+
+def test_the_broker_has_the_properties_of_every_other_single_broker(services: Any) -> None:
+    node = Node(1, {CLIENT: 1, INTERNAL: 2, CONTROLLER: 3}, Path("/"))
+    expected = dict(line.split("=", 1) for line in properties(node, [node], {}, {}).splitlines())
+    given = {name: str(value) for name, value in services["kafka"]["environment"].items()}
+    found = {name: given.get("KAFKA_" + name.upper().replace(".", "_")) for name in expected}
+    assert {n: v for n, v in found.items() if n not in PLACES} == {n: v for n, v in expected.items() if n not in PLACES}
+    assert None not in found.values()
+
+
+def test_the_broker_is_the_kafka_that_everything_else_is_tested_with(services: Any) -> None:
+    assert services["kafka"]["image"] == f"apache/kafka:{distribution.version()}"
+
+
+def test_nothing_is_published_but_on_loopback_and_each_port_can_be_moved(services: Any) -> None:
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert sorted(published) == [
+        "127.0.0.1:${KAFKA_PORT:-9092}:9092",
+        "127.0.0.1:${PROMETHEUS_PORT:-9090}:9090",
+        "127.0.0.1:${ROUTER_PORT:-9464}:9464",
+    ]
+    advertised = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert "CLIENT://127.0.0.1:${KAFKA_PORT:-9092}" in advertised.split(",")
+
+
+def test_nothing_is_simulated_unless_asked_for(services: Any) -> None:
+    assert [name for name, service in services.items() if "SIMULATE" in service.get("environment", ())] == ["simulator"]
+    assert services["simulator"]["profiles"] == ["simulate"]
