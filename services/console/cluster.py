@@ -10,6 +10,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, TopicMetadata  # type: ignore[attr-defined]
 
+from schemas.topics import GROUP
 from services.runtime.exits import CannotRun
 from services.runtime.kafka import librdkafka_options, reach
 from services.runtime.settings import KafkaSettings
@@ -40,13 +41,28 @@ def consumer(settings: KafkaSettings) -> Consumer:
     return Consumer(options, logger=_SILENT)
 
 
+def router_offsets(settings: KafkaSettings) -> Consumer:
+    """Only for `committed()`: what the router's group has committed. It never subscribes, so it is no member.
+
+    The admin client's own question kills the process while the group's coordinator comes back (librdkafka 2.16:
+    rd_kafka_handle_OffsetFetch passes it on to a group that an admin client does not have). Not read_committed: an
+    offset that is pending must not hold up the answer.
+    """
+    options = _options(settings) | {
+        "group.id": GROUP,
+        "enable.auto.commit": False,
+        "isolation.level": "read_uncommitted",
+    }
+    return Consumer(options, logger=_SILENT)
+
+
 def producer(settings: KafkaSettings, *, acknowledged_within_s: float) -> Producer:
     """A producer that a partner could copy: idempotent, and partitioned as Java's is (kafka.md 11)."""
     _reach(settings)
     options = _options(settings) | {
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
-        "compression.type": "none",  # a compressed batch is refused by an ingress topic
+        "compression.type": "none",  # ingress is stored uncompressed: the broker would only unpack it again
         "linger.ms": 20,
         "queue.buffering.max.messages": 10_000,  # so that none waits for its turn until it times out
         "batch.size": BATCH_BYTES,

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import typer
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from policy.configuration import Configuration
 from schemas import topics
 from services.console import output
-from services.console.cluster import admin, broker_errors, consumer, meaning, topic_metadata
+from services.console.cluster import admin, broker_errors, consumer, meaning, router_offsets, topic_metadata
 from services.console.environment import configuration, kafka_settings
 from services.runtime.exits import DONE, FOUND, CannotRun
 
@@ -63,7 +63,7 @@ def command(as_json: output.Json = False) -> None:
     client = admin(settings)
     places = [(name, part) for name in names for part in sorted(topic_metadata(client, name).partitions)]
     with broker_errors("asking for offsets"):
-        committed = _committed(client, places)
+        committed = _committed(router_offsets(settings), places)
         first, end = _offsets(client, places, FIRST), _offsets(client, places, END)
     heads = {
         place: max(committed.get(place, 0), first[place])
@@ -101,14 +101,12 @@ def inputs(found: Configuration) -> list[str]:
     return [*map(topics.ingress, partners), *map(topics.ingress_test, partners), topics.REROUTE]
 
 
-def _committed(client: AdminClient, places: Iterable[Place]) -> dict[Place, int]:
-    wanted = ConsumerGroupTopicPartitions(topics.GROUP, [TopicPartition(*place) for place in places])
-    answer = client.list_consumer_group_offsets([wanted], require_stable=True, request_timeout=REQUEST_SECONDS)
-    found: ConsumerGroupTopicPartitions = answer[topics.GROUP].result()
-    for place in found.topic_partitions or ():
+def _committed(group: Consumer, places: Iterable[Place]) -> dict[Place, int]:
+    found = group.committed([TopicPartition(*place) for place in places], REQUEST_SECONDS)
+    for place in found:
         if place.error is not None:
             raise CannotRun(f"the offset of {place.topic}/{place.partition}: {meaning(place.error)}")
-    return {(p.topic, p.partition): p.offset for p in found.topic_partitions or () if p.offset >= 0}
+    return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 
 def _offsets(client: AdminClient, places: Iterable[Place], which: OffsetSpec) -> dict[Place, int]:

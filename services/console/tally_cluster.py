@@ -17,7 +17,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from schemas.topics import GROUP
-from services.console.cluster import METADATA_SECONDS, admin, broker_errors, meaning
+from services.console.cluster import METADATA_SECONDS, admin, broker_errors, meaning, router_offsets
 from services.console.tally_terms import Place
 from services.runtime.exits import CannotRun
 from services.runtime.kafka import KafkaSettings, librdkafka_options
@@ -58,19 +58,7 @@ class Cluster:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._admin: AdminClient = admin(settings)
-        # Never subscribes, so it is no member. The admin client's own question kills the process while the group's
-        # coordinator comes back (librdkafka 2.16: rd_kafka_handle_OffsetFetch passes it on to a group that an admin
-        # client does not have). Not read_committed: an offset that is pending must not hold up the answer.
-        self._group = Consumer(
-            {
-                **librdkafka_options(settings),
-                "group.id": GROUP,
-                "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
-                "log_level": 0,
-            },
-            logger=_SILENT,
-        )
+        self._group = router_offsets(settings)
 
     def places(self) -> list[Place]:
         """Every partition of every topic."""
