@@ -78,6 +78,8 @@ class PartitionLoop:
         with a backlog few large transactions are quicker than many small ones.
         """
         self.routing = False
+        """Whether it does its work; after a failure only once a transaction has succeeded, or nothing waits."""
+        self._failed = False
         self._source = source
         self._place = TopicPartition(source.topic, partition)
         self._seen_place = TopicPartition(source.seen_topic, partition)
@@ -109,13 +111,14 @@ class PartitionLoop:
         try:
             taken = await _unless(stopping, self._take_over(producer, reader))
             if taken is not None:
-                self.routing = True
+                self.routing = not self._failed
                 await self._route(taken, stopping)
         except ProducerFenced:
             self._metrics.fenced()
             self._log.warning(Event.FENCED)
             raise
         except Exception as error:  # noqa: BLE001 - aiokafka raises AssertionError and bare KafkaError too: all is item 3
+            self._failed = True
             self._metrics.failed()
             self._log.warning(
                 Event.TRANSACTION_FAILED, error=error, cause=error.__cause__, places=places(error.__traceback__)
@@ -213,6 +216,7 @@ class PartitionLoop:
             records: Sequence[OffsetRecord] = polled.get(self._place, ())
             if records or time.monotonic() >= session.snapshot_at:
                 await self._transact(session, records, stopping)
+            self.routing, self._failed = True, False
             if time.monotonic() >= session.sweep_at:
                 session.window.forget_old(session.window.newest_seconds)
                 session.sweep_at = time.monotonic() + SWEEP_EVERY_S

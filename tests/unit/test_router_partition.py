@@ -38,6 +38,8 @@ class Broker:
         """Seen-log records that become visible with a commit marker."""
         self.fail: dict[str, list[BaseException]] = {}
         self.on_commit: Callable[[], None] = lambda: None
+        self.on_begin: Callable[[PartitionLoop], None] = lambda _: None
+        self.loop: PartitionLoop | None = None
 
     def note(self, what: str) -> None:
         self.diary.append(what)
@@ -64,6 +66,8 @@ class FakeProducer:
 
     async def begin_transaction(self) -> None:
         self.broker.note("begin")
+        assert self.broker.loop is not None
+        self.broker.on_begin(self.broker.loop)
         self.pending, self.offset, self.added = {}, None, set()
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
@@ -204,7 +208,7 @@ async def lived(broker: Broker, enough: int = 1000) -> CollectorRegistry:
             stop.set()
 
     broker.on_commit = finished
-    loop = PartitionLoop(
+    loop = broker.loop = PartitionLoop(
         SOURCE,
         0,
         Decider(configuration()),
@@ -245,6 +249,15 @@ async def test_after_any_failure_the_producer_and_the_window_are_thrown_away(whe
     assert (
         registry.get_sample_value("referral_router_outcomes_total", {"partner": "ncmec", "outcome": "duplicate"}) == 0
     )
+
+
+async def test_a_partition_that_fails_again_and_again_is_not_called_ready() -> None:
+    broker = Broker([record(0)])
+    broker.fail = {"commit": [KafkaTimeoutError(), KafkaTimeoutError()]}
+    routing: list[bool] = []
+    broker.on_begin = lambda loop: routing.append(loop.routing)
+    await lived(broker)
+    assert routing == [True, False, False]
 
 
 async def test_one_lost_delivery_prevents_the_commit() -> None:
