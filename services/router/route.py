@@ -60,15 +60,17 @@ class Routes:
         self._triage = configuration.triage
         self._routes: dict[object, Route] = {}
         self._stops: dict[object, Stop] = {}
+        self._reasons: dict[Triage, bytes] = {}
 
     def of(self, envelope: Envelope) -> Route:
         """The route by the envelope's own jurisdictions."""
         triage = self._triage.judge(envelope)
         places = tuple([(place.country, place.role) for place in envelope.jurisdictions])
-        route = self._routes.get((triage, places))
+        key = (triage.lane, triage.reasons, places)  # not the triage itself: a dataclass is hashed in Python
+        route = self._routes.get(key)
         if route is None:
             route = self._made(triage, destinations(places, self._desks))
-            _remember(self._routes, (triage, places), route)
+            _remember(self._routes, key, route)
         return route
 
     def to(self, envelope: Envelope, desks: Iterable[str]) -> Route:
@@ -84,10 +86,17 @@ class Routes:
         return Route(
             lane=triage.lane,
             stops=stops,
-            receipt_part=b'"destinations":[%b],"lane_reasons":%b,"policy":%b'
-            % (b",".join([stop.receipt for stop in stops]), _json(triage.reasons), _json(self._triage.version)),
+            receipt_part=b'"destinations":[%b],%b' % (b",".join([stop.receipt for stop in stops]), self._why(triage)),
             resolves=any(stop.desk != UNROUTABLE for stop in stops),
         )
+
+    def _why(self, triage: Triage) -> bytes:
+        """A receipt's words about the triage; each possible answer of the policy is one object."""
+        words = self._reasons.get(triage)
+        if words is None:
+            words = b'"lane_reasons":%b,"policy":%b' % (_json(triage.reasons), _json(self._triage.version))
+            self._reasons[triage] = words
+        return words
 
     def _stop(self, triage: Triage, goal: Destination) -> Stop:
         stop = self._stops.get((triage, goal))
