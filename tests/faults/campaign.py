@@ -19,7 +19,7 @@ from services.runtime.exits import DONE, FOUND, WrongUse, run_main
 from tests.faults.breakages import BREAKAGES
 from tests.faults.breakages import BY_NAME as BREAKAGES_BY_NAME
 from tests.faults.proving import Plan, Result, prove
-from tests.faults.results import document, table
+from tests.faults.results import document, markdown, table
 from tests.faults.schedule import BY_NAME, FAULTS, Fault
 
 _SHOWN: Final = 20
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     parsed.add_argument("--seed", type=int, default=1, help="of the stream and the moments (default 1)")
     parsed.add_argument("--break", dest="broken", choices=sorted(BREAKAGES_BY_NAME), help="a broken router")
     parsed.add_argument("--deploy", type=Path, help="a configuration directory (default: a small one)")
+    parsed.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parsed.add_argument("--json", type=Path, default=Path("var/faults.json"), help="where the result goes")
     return parsed
 
@@ -76,9 +77,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit):
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    Console(width=None if sys.stdout.isatty() else _WIDTH).print(
-        table(row for result in results for row in result.rows)
-    )
+    if arguments.markdown:
+        sys.stdout.write(markdown([result.rows for result in results]))
+    else:
+        console_of_results = Console(width=None if sys.stdout.isatty() else _WIDTH)
+        console_of_results.print(table(row for result in results for row in result.rows))
     clean = all(result.clean for result in results)
     for plan, result in zip(chosen, results, strict=True):
         _tell(console, plan, result)
@@ -87,7 +90,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if clean:
         shutil.rmtree(directory, ignore_errors=True)
         return DONE
-    console.print(f"The routers' logs are in {directory}.")
+    console.print(f"The logs are in {directory}.")
     return FOUND
 
 

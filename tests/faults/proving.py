@@ -53,8 +53,8 @@ class Result:
 def prove(plan: Plan, directory: Path, tell: Tell) -> Result:
     """Set up, play every fault, read everything back, judge. Leaves no process, whatever happens.
 
-    `directory` gets the routers' logs. Raises CannotRun as the cluster does, PublishingError and TimeoutError:
-    then nothing is proved. A router that hangs ends the campaign early, and that is wrong in the result.
+    `directory` gets the logs of routers and brokers. Raises CannotRun as the cluster does, PublishingError and
+    TimeoutError: then nothing is proved. A router that hangs ends the campaign early, and that is wrong in the result.
     """
     chosen = plan.deployment or deployment.write(directory / "deploy")
     program = breakages.program(plan.broken) if plan.broken else PROGRAM

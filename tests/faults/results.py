@@ -30,6 +30,11 @@ class Row:
     longest_stall_s: float
     took_s: float
 
+    @property
+    def wrong(self) -> int:
+        """All of it."""
+        return self.lost + self.doubled + self.conflicts_swallowed + self.other
+
 
 def rows(
     evidence: Evidence,
@@ -72,7 +77,6 @@ def table(all_rows: Iterable[Row]) -> Table:
     for column in drawn.columns[2:]:
         column.justify = "right"
     for row in all_rows:
-        wrong = row.lost or row.doubled or row.conflicts_swallowed or row.other
         numbers = (row.sent, row.lost, row.doubled, row.conflicts_swallowed, row.other)
         drawn.add_row(
             str(row.brokers),
@@ -80,9 +84,20 @@ def table(all_rows: Iterable[Row]) -> Table:
             *map(str, numbers),
             f"{row.longest_stall_s:.1f} s",
             f"{row.took_s:.0f} s",
-            style="red" if wrong else None,
+            style="red" if row.wrong else None,
         )
     return drawn
+
+
+def markdown(campaigns: Sequence[Sequence[Row]]) -> str:
+    """For docs/reliability.md: one line a fault, a group of columns a cluster. All must have the same faults."""
+    clusters = [rows_of_one[0].brokers for rows_of_one in campaigns]
+    heads = [f"{number} broker{'s' * (number > 1)}: sent | wrong | longest stall" for number in clusters]
+    lines = ["| fault | " + " | ".join(heads) + " |", "|---" * (1 + 3 * len(heads)) + "|"]
+    for same in zip(*campaigns, strict=True):
+        cells = [f"{row.sent:,} | {row.wrong} | {row.longest_stall_s:.1f} s" for row in same]
+        lines.append(f"| `{same[0].fault}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def document(row: Row) -> Mapping[str, Any]:

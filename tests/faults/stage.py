@@ -1,6 +1,7 @@
 """Where a campaign plays: brokers, the proxy before one of their listeners, topics, and two places for routers."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -94,7 +95,9 @@ class Stage:
 
     def progress(self) -> tuple[dict[int, int | None], dict[int, int]]:
         """Committed offset and end of each ingress partition. KafkaException while brokers are away."""
-        consumer = Consumer(client(self.direct, **{"group.id": topics.GROUP}))
+        # Not read_committed: a pending offset would hold up the answer. It never subscribes, so it is no member.
+        settings = {"group.id": topics.GROUP, "isolation.level": "read_uncommitted"}
+        consumer = Consumer(client(self.direct, **settings))
         try:
             places = [TopicPartition(self.ingress, partition) for partition in range(self.partitions)]
             committed = {
@@ -128,6 +131,7 @@ def set_up(brokers: int, deployment: Path, partner: str, program: Sequence[str],
         proxied = free_ports(brokers)
         cluster = Cluster(brokers, advertised=proxied, listeners={DIRECT: "PLAINTEXT"}, extra=dict(FOR_TESTS))
         stack.callback(cluster.stop)
+        stack.callback(_keep_logs, cluster, brokers, logs)
         cluster.start()
         proxy = stack.enter_context(Proxy({port: cluster.port(node) for node, port in enumerate(proxied, 1)}))
         _create_topics(cluster.address(DIRECT), configuration, min(3, brokers))
@@ -137,6 +141,13 @@ def set_up(brokers: int, deployment: Path, partner: str, program: Sequence[str],
             stack.callback(router.kill)
         bootstrap = ",".join(f"127.0.0.1:{port}" for port in proxied)
         yield Stage(cluster, proxy, bootstrap, configuration, partner, routers)
+
+
+def _keep_logs(cluster: Cluster, brokers: int, logs: Path) -> None:
+    """The brokers' logs go with their data; who looks for the cause of a finding needs them."""
+    for node in range(1, brokers + 1):
+        with suppress(OSError):
+            shutil.copy(cluster.log_file(node), logs / f"broker-{node}.log")
 
 
 def _create_topics(bootstrap: str, configuration: Configuration, replicas: int) -> None:

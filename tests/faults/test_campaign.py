@@ -6,7 +6,7 @@ from services.runtime.exits import WrongUse
 from tests.faults.campaign import parser, plans
 from tests.faults.evidence import Evidence, Kind, Sent, View
 from tests.faults.performing import Performance
-from tests.faults.results import rows
+from tests.faults.results import Row, markdown, rows
 from tests.faults.schedule import FAULTS
 from tests.faults.verdict import Finding, Wrong
 
@@ -64,3 +64,13 @@ def test_a_finding_counts_once_for_the_fault_its_record_was_sent_under() -> None
     assert (first.sent, first.lost, first.other, first.longest_stall_s) == (1, 0, 1, 0.5)
     assert (second.sent, second.lost, second.conflicts_swallowed, second.other) == (2, 1, 1, 1)
     assert second.longest_stall_s == 4.0
+
+
+def test_the_markdown_table_has_a_line_a_fault_and_a_group_of_columns_a_cluster() -> None:
+    one = Row(1, "none", 1200, 0, 0, 0, 0, 0.5, 5.0)
+    three = Row(3, "none", 1200, 1, 2, 3, 4, 1.5, 5.0)
+    assert markdown([[one], [three]]).splitlines() == [
+        "| fault | 1 broker: sent | wrong | longest stall | 3 brokers: sent | wrong | longest stall |",
+        "|---|---|---|---|---|---|---|",
+        "| `none` | 1,200 | 0 | 0.5 s | 1,200 | 10 | 1.5 s |",
+    ]
