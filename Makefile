@@ -54,7 +54,7 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 	@$(BIN)/ruff format .
 
 .PHONY: schemas
-schemas: $(INSTALLED) ## JSON Schema, AsyncAPI and vectors from the models
+schemas: $(INSTALLED) ## JSON Schema and AsyncAPI from the models
 	@$(BIN)/python -m schemas.generate
 
 .PHONY: docs

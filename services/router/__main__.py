@@ -15,7 +15,7 @@ from services.router.clients import Clients, leave_group
 from services.router.decision import Decider
 from services.router.membership import Membership
 from services.router.metrics import PartitionMetrics, RouterMetrics
-from services.router.partition import PartitionLoop
+from services.router.partition import PartitionLoop, Turns
 from services.router.readiness import needed, wait_for_topics
 from services.router.settings import RouterSettings
 from services.router.source import Kind, sources, written_by
@@ -40,8 +40,7 @@ class Router:
         self._metrics = RouterMetrics(configuration, self.registry)
         self._decider = Decider(configuration)
         self._clients = Clients(kafka, settings.compression, settings.fetch_bytes)
-        self._turn = asyncio.Lock()
-        self._enough = settings.transaction_records
+        self._turns = Turns(settings.transaction_records)
         self._membership: Membership | None = None
         self._topics_there = False
 
@@ -78,8 +77,7 @@ class Router:
             committed,
             written_by(source, place.partition, self._configuration),
             PartitionMetrics(self._metrics, counted, place.partition),
-            self._turn,
-            self._enough,
+            self._turns,
         )
 
 

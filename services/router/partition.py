@@ -6,6 +6,7 @@ Each partition has its own producer and reader: one that waits, restores or fail
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +33,8 @@ START_DEADLINE_S: Final = 30.0
 RESTORE_DEADLINE_S: Final = 300.0
 PAUSE_AFTER_FAILURE_S: Final = 0.6
 """Longer than the ticker's beat: a zombie that wakes finds out that it slept before it fences its successor."""
+LARGE_RECORDS: Final = 500
+"""A poll of so many records is a backlog; fewer are never held up by one."""
 YIELD_EVERY: Final = 256
 """Records between two chances for the other partitions and the heartbeat."""
 FIRST_SNAPSHOT_S: Final = 600.0
@@ -57,6 +60,20 @@ class Session:
     sweep_at: float
 
 
+class Turns:
+    """What the partitions of a process share: one core, and the memory for what is not committed yet.
+
+    One decides at a time, since the others could only make it slower; at most two large transactions are under way,
+    one that is decided and one that is sent. `enough`: records after which a transaction takes no more. A queue costs
+    its batch whatever is in it, so with a backlog few large transactions are quicker than many small ones.
+    """
+
+    def __init__(self, enough: int) -> None:
+        self.enough = enough
+        self.deciding = asyncio.Lock()
+        self.large = asyncio.Semaphore(2)
+
+
 class PartitionLoop:
     """Routes one (topic, partition) until told to stop. Raises ProducerFenced when somebody else owns it."""
 
@@ -69,14 +86,8 @@ class PartitionLoop:
         committed: Callable[[TopicPartition], Awaitable[int | None]],
         touched: Sequence[tuple[str, int]],
         metrics: PartitionMetrics,
-        turn: asyncio.Lock,
-        enough: int,
+        turns: "Turns",
     ) -> None:
-        """`turn`: partitions of a process share one core, so one decides at a time and the others send or wait.
-
-        `enough`: records after which a transaction takes no more. A queue costs its batch whatever is in it, so
-        with a backlog few large transactions are quicker than many small ones.
-        """
         self.routing = False
         """Whether it does its work; after a failure only once a transaction has succeeded, or nothing waits."""
         self._failed = False
@@ -89,8 +100,7 @@ class PartitionLoop:
         self._committed = committed
         self._touched = touched
         self._metrics = metrics
-        self._turn = turn
-        self._enough = enough
+        self._turns = turns
         days = source.partner.window_days if source.partner else DEFAULT_WINDOW_DAYS
         self._horizon_seconds = days * DAY_S
 
@@ -223,19 +233,20 @@ class PartitionLoop:
 
     async def _transact(self, session: Session, records: Sequence[OffsetRecord], stopping: asyncio.Future[Any]) -> None:
         """All that these records cause, in one transaction. Deciding comes first: an open one blocks readers."""
-        writing = Writing(self._source, self._place.partition, session.window, session.producer.create_batch)
-        next_offset, number = session.next_offset, 0
-        async with self._turn:
-            started = time.monotonic()
-            while records:
-                await self._decide(session, records, writing)
-                next_offset, number = records[-1].offset + 1, number + len(records)
-                if number >= self._enough or stopping.done():
-                    break
-                records = (await session.reader.getmany(self._place, timeout_ms=0)).get(self._place, ())
-            snapshot = time.monotonic() >= session.snapshot_at
-            writing.finish(next_offset, session.window.newest_seconds, every_count=snapshot)
-        await transaction.commit(session.producer, self._place, next_offset, writing.batches())
+        async with self._turns.large if len(records) >= LARGE_RECORDS else nullcontext():
+            writing = Writing(self._source, self._place.partition, session.window, session.producer.create_batch)
+            next_offset, number = session.next_offset, 0
+            async with self._turns.deciding:
+                started = time.monotonic()
+                while records:
+                    await self._decide(session, records, writing)
+                    next_offset, number = records[-1].offset + 1, number + len(records)
+                    if number >= self._turns.enough or stopping.done():
+                        break
+                    records = (await session.reader.getmany(self._place, timeout_ms=0)).get(self._place, ())
+                snapshot = time.monotonic() >= session.snapshot_at
+                writing.finish(next_offset, session.window.newest_seconds, every_count=snapshot)
+            await transaction.commit(session.producer, self._place, next_offset, writing.batches())
         session.next_offset = next_offset
         if snapshot:
             session.snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S

@@ -1,6 +1,7 @@
 """Whether every place the router may have to write to exists. A topic that does not would block a transaction."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -16,6 +17,9 @@ from services.runtime.settings import KafkaSettings
 
 RETRY_S: Final = 2.0
 METADATA_TIMEOUT_S: Final = 10.0
+
+_SILENT: Final = logging.Logger("librdkafka", logging.CRITICAL + 1)
+"""librdkafka writes to stderr by itself, and not in JSON; what matters of it comes back as an error."""
 
 log = logger()
 
@@ -35,7 +39,9 @@ async def missing(kafka: KafkaSettings, wanted: dict[str, int]) -> list[str] | N
     """Topics that are not there, or have too few partitions; None when the cluster does not say."""
 
     def ask() -> dict[str, int]:
-        metadata = AdminClient({**librdkafka_options(kafka)}).list_topics(timeout=METADATA_TIMEOUT_S)
+        metadata = AdminClient({**librdkafka_options(kafka), "log_level": 0}, logger=_SILENT).list_topics(
+            timeout=METADATA_TIMEOUT_S
+        )
         return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
     try:

@@ -14,7 +14,7 @@ from services.router import partition as module
 from services.router import transaction
 from services.router.decision import Decider
 from services.router.metrics import PartitionMetrics, RouterMetrics
-from services.router.partition import PartitionLoop
+from services.router.partition import PartitionLoop, Turns
 from services.router.source import sources, written_by
 from tests.samples import Record, configuration, record
 from tests.unit.test_router_writing import FakeBatch
@@ -216,8 +216,7 @@ async def lived(broker: Broker, enough: int = 1000) -> CollectorRegistry:
         broker.read_committed_offset,
         TOUCHED,
         PartitionMetrics(RouterMetrics(configuration(), registry), "ncmec", 0),
-        asyncio.Lock(),
-        enough,
+        Turns(enough),
     )
     async with asyncio.timeout(20):
         await loop.run(stop)
