@@ -24,7 +24,6 @@ MAX_COMMAND_BYTES: Final = 20 * 1024
 class Record(Protocol):
     """The part of a consumed Kafka record that a decision depends on. `timestamp` is the broker's, Unix ms."""
 
-    partition: int
     timestamp: int
     key: bytes | None
     value: bytes | None
@@ -42,7 +41,8 @@ class Decision:
     reason: RejectReason | None = None
     partner: str | None = None
     """Whose receipt it is; None when an unreadable command names nobody."""
-    report: str | None = None
+    report: bytes | None = None
+    """As it is written in a key."""
     revision: int | None = None
     claims_urgent: bool = False
     route: Route | None = None
@@ -71,8 +71,8 @@ class Decider:
         self._partners = configuration.partners.by_id
         self._routes = Routes(configuration)
 
-    def decide(self, record: Record, source: Source, window: Window) -> Decision:
-        """The record's outcome; what it adds to the window is in the window when this returns."""
+    def decide(self, record: Record, source: Source, partition: int, window: Window) -> Decision:
+        """The outcome of a record of this partition; what it adds to the window is there when this returns."""
         if source.kind is Kind.REROUTE:
             return self._reroute(record, window)
         partner = source.partner
@@ -84,17 +84,18 @@ class Decider:
         assert key is not None  # a record without a key is rejected
         return self._judge(
             found,
+            key,
             window.admit(b"%b:%d" % (key, found.envelope.revision), found.digest, record.timestamp // 1000),
-            misplaced=source.partitions > 1 and partition_of(key, source.partitions) != record.partition,
+            misplaced=source.partitions > 1 and partition_of(key, source.partitions) != partition,
         )
 
-    def _judge(self, found: Accepted, seen: Seen, misplaced: bool) -> Decision:
+    def _judge(self, found: Accepted, report: bytes, seen: Seen, misplaced: bool) -> Decision:
         envelope = found.envelope
         decision = Decision(
             Outcome.DUPLICATE,
             None,
             envelope.partner,
-            envelope.report,
+            report,
             envelope.revision,
             clock_ahead=found.clock_ahead,
             misplaced=misplaced,
@@ -119,7 +120,7 @@ class Decider:
             return _rejected(command, None)
         envelope = command.envelope
         decision = Decision(
-            Outcome.DUPLICATE, None, envelope.partner, envelope.report, envelope.revision, command=command
+            Outcome.DUPLICATE, None, envelope.partner, envelope.report.encode(), envelope.revision, command=command
         )
         if fault := self._fault_in(command):
             decision.outcome, decision.reason = Outcome.REJECTED, fault
@@ -159,7 +160,7 @@ def _rejected(rejection: Rejection, partner: str | None) -> Decision:
         Outcome.REJECTED,
         rejection.reason,
         partner,
-        rejection.report,
+        None if rejection.report is None else rejection.report.encode(),
         rejection.revision,
         claims_urgent=rejection.claims_urgent,
     )

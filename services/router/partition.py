@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -29,13 +30,14 @@ from services.runtime.log import Event, Name, logger, places
 REPAIRS: Final = 4
 """Rounds of looking and mending in one take-over; two are the most that was ever needed."""
 POLL_MS: Final = 500
+FETCH_MS: Final = 100
 START_DEADLINE_S: Final = 30.0
 RESTORE_DEADLINE_S: Final = 300.0
 PAUSE_AFTER_FAILURE_S: Final = 0.6
 """Longer than the ticker's beat: a zombie that wakes finds out that it slept before it fences its successor."""
 LARGE_RECORDS: Final = 500
 """A poll of so many records is a backlog; fewer are never held up by one."""
-YIELD_EVERY: Final = 256
+YIELD_EVERY: Final = 128
 """Records between two chances for the other partitions and the heartbeat."""
 FIRST_SNAPSHOT_S: Final = 600.0
 SNAPSHOT_EVERY_S: Final = 12 * 3600.0
@@ -234,7 +236,8 @@ class PartitionLoop:
     async def _transact(self, session: Session, records: Sequence[OffsetRecord], stopping: asyncio.Future[Any]) -> None:
         """All that these records cause, in one transaction. Deciding comes first: an open one blocks readers."""
         async with self._turns.large if len(records) >= LARGE_RECORDS else nullcontext():
-            writing = Writing(self._source, self._place.partition, session.window, session.producer.create_batch)
+            new_batch = partial(self._clients.batch, session.producer)
+            writing = Writing(self._source, self._place.partition, session.window, new_batch)
             next_offset, number = session.next_offset, 0
             async with self._turns.deciding:
                 started = time.monotonic()
@@ -243,7 +246,7 @@ class PartitionLoop:
                     next_offset, number = records[-1].offset + 1, number + len(records)
                     if number >= self._turns.enough or stopping.done():
                         break
-                    records = (await session.reader.getmany(self._place, timeout_ms=0)).get(self._place, ())
+                    records = await self._more(session)
                 snapshot = time.monotonic() >= session.snapshot_at
                 writing.finish(next_offset, session.window.newest_seconds, every_count=snapshot)
             await transaction.commit(session.producer, self._place, next_offset, writing.batches())
@@ -252,14 +255,24 @@ class PartitionLoop:
             session.snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S
         await self._tell(session, writing, number, time.monotonic() - started)
 
+    async def _more(self, session: Session) -> Sequence[OffsetRecord]:
+        """What else can be read already: a fetch that is under way is waited for, since a queue costs its batch."""
+        reader, place = session.reader, self._place
+        waiting = await reader.position(place) < (reader.last_stable_offset(place) or 0)
+        found: Sequence[OffsetRecord] = (await reader.getmany(place, timeout_ms=FETCH_MS if waiting else 0)).get(
+            place, ()
+        )
+        return found
+
     async def _decide(self, session: Session, records: Sequence[OffsetRecord], writing: Writing) -> None:
         window = session.window
         self._metrics.working_on(records[0].timestamp)
         window.newest_seconds = max(window.newest_seconds, records[-1].timestamp // 1000)
-        for number, record in enumerate(records, 1):
-            writing.add(record, self._decider.decide(record, self._source, window))
-            if not number % YIELD_EVERY:
-                await asyncio.sleep(0)
+        decide, source, partition = self._decider.decide, self._source, self._place.partition
+        for start in range(0, len(records), YIELD_EVERY):
+            await asyncio.sleep(0)  # first: the next fetch is asked for while these are decided
+            for record in records[start : start + YIELD_EVERY]:
+                writing.add(record, decide(record, source, partition, window))
 
     async def _tell(self, session: Session, writing: Writing, records: int, duration_s: float) -> None:
         stable = session.reader.last_stable_offset(self._place) or 0

@@ -19,7 +19,7 @@ class RouterSettings(Settings):
         "snappy", description="codec of queues, receipts and seen-log"
     )
     fetch_bytes: int = Field(
-        1024 * 1024,
+        512 * 1024,
         ge=64 * 1024,
         le=64 * 1024 * 1024,
         description="most that is read of a partition at once",

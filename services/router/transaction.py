@@ -12,6 +12,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.topics import GROUP
 from services.router.clients import add_partitions
+from services.router.route import Place
+from services.router.writing import Batch
 
 DEADLINE_S: Final = 8.0
 """For the whole transaction: below the request time-out, so that no request of it is repeated silently (3b)."""
@@ -21,7 +23,7 @@ async def commit(
     producer: AIOKafkaProducer,
     place: TopicPartition,
     next_offset: int,
-    batches: Iterable[tuple[tuple[str, int], Any]],
+    batches: Iterable[tuple[Place, Batch]],
 ) -> None:
     """All batches and the ingress offset behind them, or an exception and nobody knows (item 3)."""
     sent: list[asyncio.Future[Any]] = []

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from schemas import changelog, topics
 from schemas.codes import Outcome, RejectReason
 from schemas.records import QuarantineNote
 from services.router.decision import Decision, Record
-from services.router.route import JSON_HEADERS, Header, Place
+from services.router.route import JSON_HEADERS, Header, Place, Route
 from services.router.source import Kind, Source
 from services.router.window import Window
 
@@ -30,10 +30,13 @@ _NOWHERE: Final = b'"destinations":[],"lane_reasons":[],"policy":null'
 
 
 class Batch(Protocol):
-    """aiokafka's BatchBuilder: `append` returns None when the batch is full."""
+    """The records of one topic's partition; services.router.clients makes them."""
 
-    def append(self, *, timestamp: int, key: bytes | None, value: bytes | None, headers: list[Header]) -> Any:
-        """Add a record."""
+    def append(self, timestamp: int, key: bytes | None, value: bytes | None, headers: list[Header]) -> bool:
+        """Add a record, or False when the batch is full."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
 
 
 class OffsetRecord(Record, Protocol):
@@ -74,21 +77,23 @@ class Writing:
         self._open: dict[Place, Batch] = {}
         self._full: list[tuple[Place, Batch]] = []
         self._ingress = f"{source.topic}/{partition}/".encode()
-        self._receipt_partition = partition if source.kind is Kind.INGRESS else 0
+        self._is_test = source.kind is Kind.TEST
+        self._is_ingress = source.kind is Kind.INGRESS
+        self._receipt_partition = partition if self._is_ingress else 0
 
     def add(self, record: OffsetRecord, decision: Decision) -> None:
         """Write down what became of the record."""
         received_at = rfc3339(record.timestamp)
         ingress = b"%b%d" % (self._ingress, record.offset)
-        if self._source.kind is not Kind.TEST:
+        if not self._is_test:
             if decision.route is not None:
-                self._write_queues(record, decision, received_at, ingress)
-            if decision.outcome is Outcome.REJECTED:
-                self._write_note(record, decision, received_at, ingress)
-            if self._source.kind is Kind.INGRESS:
+                self._write_queues(record, decision, decision.route, received_at, ingress)
+            if decision.reason is not None:
+                self._write_note(record, decision, decision.reason, received_at, ingress)
+            if self._is_ingress:
                 self._count(record, decision)
         if decision.partner is not None:
-            self._write_receipt(record, decision, received_at, ingress)
+            self._write_receipt(record, decision, decision.partner, received_at, ingress)
 
     def finish(self, next_offset: int, at_seconds: int, every_count: bool) -> None:
         """Write down what the partition now remembers, and where it goes on."""
@@ -102,13 +107,15 @@ class Writing:
         """((topic, partition), batch), in an order that keeps each partition's records in order."""
         return [*self._full, *self._open.items()]
 
-    def _write_queues(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
-        route = decision.route
-        assert route is not None and decision.report is not None  # noqa: PT018 - asked by the caller
-        key = decision.report.encode()
+    def _write_queues(
+        self, record: OffsetRecord, decision: Decision, route: Route, received_at: bytes, ingress: bytes
+    ) -> None:
+        key, revision = decision.report, decision.revision
+        assert decision.partner is not None and key is not None and revision is not None  # noqa: PT018 - it was read
+        partner, ce_source = _sender(decision.partner)
         own = [
-            ("ce_id", f"{decision.partner}:{decision.report}:{decision.revision}".encode()),
-            ("ce_source", f"/partners/{decision.partner}".encode()),
+            ("ce_id", b"%b:%b:%d" % (partner, key, revision)),
+            ce_source,
             ("ce_time", decision.submitted_at.encode()),
             ("referral-received", received_at),
             ("referral-ingress", ingress),
@@ -117,32 +124,32 @@ class Writing:
             chain = (*decision.command.chain, decision.command.from_desk)
             own.append(("referral-chain", ",".join(chain).encode()))
         for stop in route.stops:
-            number = b"%d" % self._window.count(stop.place[0])
-            headers = [*stop.headers, *own, ("referral-count", number)]
-            self._put(stop.place, record.timestamp, key, decision.form, headers)
+            place = stop.place
+            count = ("referral-count", b"%d" % self._window.count(place[0]))
+            self._put(place, record.timestamp, key, decision.form, [*stop.headers, *own, count])
 
-    def _write_receipt(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
-        route = decision.route
+    def _write_receipt(
+        self, record: OffsetRecord, decision: Decision, partner: str, received_at: bytes, ingress: bytes
+    ) -> None:
+        route, report = decision.route, decision.report
         value = _RECEIPT % (
             self._partition,
             record.offset,
             received_at,
             decision.outcome.encode(),
-            _quoted(decision.reason),
-            _quoted(decision.report),
+            b"null" if decision.reason is None else b'"%b"' % decision.reason.encode(),
+            b"null" if report is None else b'"%b"' % report,
             b"null" if decision.revision is None else b"%d" % decision.revision,
             _NOWHERE if route is None else route.receipt_part,
             json.dumps(decision.dropped).encode() if decision.dropped else b"{}",
-            self._marks(decision),
+            b"" if self._is_ingress else self._marks(decision),
         )
-        key = None if decision.report is None else decision.report.encode()
         headers = [*_RECEIPT_HEADERS, ("ce_id", ingress), ("ce_time", received_at)]
-        assert decision.partner is not None  # asked by the caller
-        self._put((topics.receipt(decision.partner), self._receipt_partition), record.timestamp, key, value, headers)
+        self._put((_receipts(partner), self._receipt_partition), record.timestamp, report, value, headers)
 
     def _marks(self, decision: Decision) -> bytes:
         """What tells a receipt of a test or a reroute from an ordinary one."""
-        if self._source.kind is Kind.TEST:
+        if self._is_test:
             return b',"test":true'
         command = decision.command
         if command is None:
@@ -154,14 +161,15 @@ class Writing:
         }
         return b',"reroute":' + json.dumps(mark, separators=(",", ":")).encode()
 
-    def _write_note(self, record: OffsetRecord, decision: Decision, received_at: bytes, ingress: bytes) -> None:
-        assert decision.reason is not None  # what is rejected has one
+    def _write_note(
+        self, record: OffsetRecord, decision: Decision, reason: RejectReason, received_at: bytes, ingress: bytes
+    ) -> None:
         note = QuarantineNote(
             topic=self._source.topic,
             partition=self._partition,
             offset=record.offset,
             received_at=received_at.decode(),
-            reason=decision.reason,
+            reason=reason,
             size_bytes=None if record.value is None else len(record.value),
             claims_urgent=decision.claims_urgent,
         )
@@ -184,16 +192,22 @@ class Writing:
         """Append; the broker puts its own time in place of `timestamp_ms`."""
         batch = self._open.get(place)
         if batch is not None:
-            if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is not None:
+            if batch.append(timestamp_ms, key, value, headers):
                 return
+            batch.close()
             self._full.append((place, batch))
         batch = self._open[place] = self._new_batch()
-        if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+        if not batch.append(timestamp_ms, key, value, headers):
             raise RecordTooLargeError
 
 
-def _quoted(code: str | None) -> bytes:
-    return b"null" if code is None else b'"%b"' % code.encode()
+_receipts: Final = lru_cache(maxsize=1024)(topics.receipt)
+
+
+@lru_cache(maxsize=1024)
+def _sender(partner: str) -> tuple[bytes, Header]:
+    """A partner's id, and the header that names it."""
+    return partner.encode(), ("ce_source", f"/partners/{partner}".encode())
 
 
 @lru_cache(maxsize=256)

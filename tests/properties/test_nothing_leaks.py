@@ -36,7 +36,7 @@ def everything_said(record: Record, source: Any) -> tuple[str, list[bytes], list
     window, registry = Window(45 * 86_400), CollectorRegistry()
     metrics = RouterMetrics(configuration(), registry)
     writing = Writing(source, 0, window, lambda: FakeBatch(1000))
-    decision = DECIDER.decide(record, source, window)
+    decision = DECIDER.decide(record, source, 0, window)
     writing.add(record, decision)
     writing.finish(1, NOW_MS // 1000, every_count=False)
     PartitionMetrics(metrics, "ncmec", 0, now=lambda: NOW_MS / 1000).committed(

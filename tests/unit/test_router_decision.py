@@ -20,7 +20,7 @@ def decide() -> Any:
     decider, window = Decider(configuration()), Window(45 * 86_400)
 
     def one(given: Record, source: Source = INGRESS) -> Decision:
-        return decider.decide(given, source, window)
+        return decider.decide(given, source, given.partition, window)
 
     return one
 

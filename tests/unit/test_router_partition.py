@@ -61,9 +61,6 @@ class FakeProducer:
     async def start(self) -> None:
         self.broker.note("fence")
 
-    def create_batch(self) -> FakeBatch:
-        return FakeBatch(1000)
-
     async def begin_transaction(self) -> None:
         self.broker.note("begin")
         assert self.broker.loop is not None
@@ -157,6 +154,10 @@ class FakeClients:
 
     def reader(self, isolation: str = "read_committed") -> FakeReader:
         return FakeReader(self.broker)
+
+    def batch(self, producer: FakeProducer) -> FakeBatch:
+        assert producer.broker is self.broker
+        return FakeBatch(1000)
 
     def plain(self) -> "FakeClients":
         return self

@@ -28,11 +28,11 @@ class FakeBatch:
     def close(self) -> None:
         self.room = 0
 
-    def append(self, *, timestamp: Any, key: Any, value: Any, headers: Any) -> object:
+    def append(self, timestamp: Any, key: Any, value: Any, headers: Any) -> bool:
         if len(self.records) >= self.room:
-            return None
+            return False
         self.records.append((key, value, dict(headers)))
-        return object()
+        return True
 
 
 def written(
@@ -41,7 +41,7 @@ def written(
     decider, window = Decider(configuration()), Window(45 * 86_400)
     writing = Writing(source, records[0].partition, window, lambda: FakeBatch(room))
     for given in records:
-        writing.add(given, decider.decide(given, source, window))
+        writing.add(given, decider.decide(given, source, given.partition, window))
     writing.finish(records[-1].offset + 1, NOW_MS // 1000, every_count=False)
     return [
         (topic, partition, *entry)
