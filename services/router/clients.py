@@ -4,7 +4,7 @@ Private names of aiokafka are used here and nowhere else; tests/unit/test_router
 """
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable
 from typing import Any, Final, Literal
 
 import aiokafka.producer.sender
@@ -15,6 +15,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import GROUP
+from services.router.batch import MAX_BATCH_BYTES, Batch
 from services.runtime.kafka import aiokafka_options
 from services.runtime.settings import KafkaSettings
 
@@ -28,8 +29,6 @@ HEARTBEAT_MS: Final = 1_500
 REBALANCE_TIMEOUT_MS: Final = 60_000
 PRODUCER_BACKOFF_MS: Final = 5
 CONSUMER_BACKOFF_MS: Final = 50
-MAX_BATCH_BYTES: Final = 900_000
-"""Below the broker's 1 MB; the queue topics keep that default."""
 BETWEEN_TRANSACTIONS_S: Final = 0.002
 """aiokafka sleeps 20 ms when the markers of the transaction before are still being written: a third of the latency."""
 CLOSE_TIMEOUT_S: Final = 2.0
@@ -40,15 +39,26 @@ aiokafka.producer.sender.BACKOFF_OVERRIDE = BETWEEN_TRANSACTIONS_S
 PartitionRecords._consumer_record = lambda _self, _place, record: record
 
 
-class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka is untyped
-    """aiokafka's batch of one topic's partition, without its checks for each record: two are appended for each."""
+class FinishedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka is untyped
+    """A batch of ours as `send_batch` takes it: all that the sender asks of a builder."""
 
-    def append(self, timestamp: int, key: bytes | None, value: bytes | None, headers: Sequence[object]) -> bool:
-        """Add a record, or False when it is full. The broker puts its own time in place of `timestamp` (Unix ms)."""
-        if self._builder.append(self._relative_offset, timestamp, key, value, headers) is None:
-            return False
-        self._relative_offset += 1
-        return True
+    def __init__(self, batch: Batch, codec: str) -> None:
+        self._batch: Batch | None = batch
+        self._codec = codec
+        self._closed = True
+        self._relative_offset = batch.count
+        self._buffer: bytes | None = None
+        self._producer_state = (-1, -1, 0)
+
+    def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
+        self._producer_state = (producer_id, producer_epoch, base_sequence)
+
+    def _build(self) -> bytes:
+        """Once: a batch that is sent again is the same."""
+        if self._batch is not None:
+            self._buffer, self._batch = self._batch.build(self._codec, *self._producer_state), None
+        assert self._buffer is not None
+        return self._buffer
 
 
 class Clients:
@@ -66,16 +76,14 @@ class Clients:
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             retry_backoff_ms=PRODUCER_BACKOFF_MS,
-            compression_type=self._compression,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_BATCH_BYTES,
             linger_ms=0,
         )
 
-    def batch(self, producer: AIOKafkaProducer) -> RecordBatch:
-        """An empty batch for `producer.send_batch`, as its `create_batch` makes one."""
-        accumulator = producer._message_accumulator
-        return RecordBatch(accumulator._batch_size, accumulator._compression_type, is_transactional=True)
+    def finished(self, batch: Batch) -> FinishedBatch:
+        """A batch to which nothing more comes."""
+        return FinishedBatch(batch, self._compression)
 
     def plain(self) -> AIOKafkaClient:
         """A client for single requests."""

@@ -1,7 +1,7 @@
 """What becomes of one record. Pure but for the window it is given: no Kafka, no clock, no metrics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -50,7 +50,7 @@ class Decision:
     form: bytes = b""
     """The canonical form: what is written to each queue of the route."""
     submitted_at: str = ""
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] | None = None
     clock_ahead: bool = False
     misplaced: bool = False
     command: RerouteCommand | None = None

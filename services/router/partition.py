@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -236,8 +235,7 @@ class PartitionLoop:
     async def _transact(self, session: Session, records: Sequence[OffsetRecord], stopping: asyncio.Future[Any]) -> None:
         """All that these records cause, in one transaction. Deciding comes first: an open one blocks readers."""
         async with self._turns.large if len(records) >= LARGE_RECORDS else nullcontext():
-            new_batch = partial(self._clients.batch, session.producer)
-            writing = Writing(self._source, self._place.partition, session.window, new_batch)
+            writing = Writing(self._source, self._place.partition, session.window)
             next_offset, number = session.next_offset, 0
             async with self._turns.deciding:
                 started = time.monotonic()
@@ -249,7 +247,8 @@ class PartitionLoop:
                     records = await self._more(session)
                 snapshot = time.monotonic() >= session.snapshot_at
                 writing.finish(next_offset, session.window.newest_seconds, every_count=snapshot)
-            await transaction.commit(session.producer, self._place, next_offset, writing.batches())
+            batches = [(place, self._clients.finished(batch)) for place, batch in writing.batches]
+            await transaction.commit(session.producer, self._place, next_offset, batches)
         session.next_offset = next_offset
         if snapshot:
             session.snapshot_at = time.monotonic() + SNAPSHOT_EVERY_S

@@ -16,10 +16,8 @@ from policy.triage import Triage
 from schemas import topics
 from schemas.codes import Lane
 from schemas.envelope import Envelope
+from services.router.batch import Header, Place, headers
 
-Header = tuple[str, bytes]
-Place = tuple[str, int]
-"""Topic and partition."""
 T = TypeVar("T")
 JSON_HEADERS: Final[list[Header]] = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 REMEMBERED: Final = 50_000
@@ -33,6 +31,8 @@ class Stop:
     desk: str
     place: Place
     headers: tuple[Header, ...]
+    encoded: bytes
+    """The headers as they stand in a record."""
     receipt: bytes
 
     @property
@@ -118,16 +118,18 @@ def _json(value: object) -> bytes:
 
 def _stop(goal: Destination, triage: Triage, version: str) -> Stop:
     roles = sorted(role.value for role in goal.roles)
+    why = (
+        *JSON_HEADERS,
+        ("ce_type", b"referral.envelope.v1"),
+        ("referral-lane", triage.lane.value.encode()),
+        ("referral-reasons", ",".join(triage.reasons).encode()),
+        ("referral-policy", version.encode()),
+        ("referral-roles", ",".join(roles).encode()),
+    )
     return Stop(
         desk=goal.desk,
         place=(topics.queue(goal.desk, triage.lane), 0),
-        headers=(
-            *JSON_HEADERS,
-            ("ce_type", b"referral.envelope.v1"),
-            ("referral-lane", triage.lane.value.encode()),
-            ("referral-reasons", ",".join(triage.reasons).encode()),
-            ("referral-policy", version.encode()),
-            ("referral-roles", ",".join(roles).encode()),
-        ),
+        headers=why,
+        encoded=headers(why),
         receipt=_json({"desk": goal.desk, "lane": triage.lane.value, "roles": roles}),
     )

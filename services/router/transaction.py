@@ -11,9 +11,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.topics import GROUP
-from services.router.clients import add_partitions
-from services.router.route import Place
-from services.router.writing import Batch
+from services.router.batch import Place
+from services.router.clients import FinishedBatch, add_partitions
 
 DEADLINE_S: Final = 8.0
 """For the whole transaction: below the request time-out, so that no request of it is repeated silently (3b)."""
@@ -23,7 +22,7 @@ async def commit(
     producer: AIOKafkaProducer,
     place: TopicPartition,
     next_offset: int,
-    batches: Iterable[tuple[Place, Batch]],
+    batches: Iterable[tuple[Place, FinishedBatch]],
 ) -> None:
     """All batches and the ingress offset behind them, or an exception and nobody knows (item 3)."""
     sent: list[asyncio.Future[Any]] = []
@@ -31,7 +30,6 @@ async def commit(
         async with asyncio.timeout(DEADLINE_S):
             await producer.begin_transaction()
             for (topic, partition), batch in batches:
-                batch.close()
                 sent.append(await producer.send_batch(batch, topic, partition=partition))
             await producer.send_offsets_to_transaction({place: next_offset}, GROUP)
             await every(sent)

@@ -13,7 +13,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import topics
-from services.router.clients import MAX_BATCH_BYTES, PRODUCER_BACKOFF_MS
+from services.router.batch import MAX_BATCH_BYTES
+from services.router.clients import PRODUCER_BACKOFF_MS
 from services.router.settings import RouterSettings
 from services.runtime import loop
 

@@ -15,8 +15,8 @@ from services.router.source import sources
 from services.router.window import Window
 from services.router.writing import Writing
 from services.runtime import log
+from tests.batches import entries_of
 from tests.samples import NOW_MS, Record, configuration, envelope
-from tests.unit.test_router_writing import FakeBatch
 
 SOURCES = sources(configuration())
 SOURCE, REROUTE = SOURCES["referral.ingress.ncmec.v1"], SOURCES["referral.reroute.v1"]
@@ -35,7 +35,7 @@ def everything_said(record: Record, source: Any) -> tuple[str, list[bytes], list
     """Outcome; what operators can see of it; what reaches a queue."""
     window, registry = Window(45 * 86_400), CollectorRegistry()
     metrics = RouterMetrics(configuration(), registry)
-    writing = Writing(source, 0, window, lambda: FakeBatch(1000))
+    writing = Writing(source, 0, window)
     decision = DECIDER.decide(record, source, 0, window)
     writing.add(record, decision)
     writing.finish(1, NOW_MS // 1000, every_count=False)
@@ -43,9 +43,9 @@ def everything_said(record: Record, source: Any) -> tuple[str, list[bytes], list
         writing.counts, records=1, behind=0, seen_ids=0, duration_s=0.01
     )
     notes, queued = [], []
-    for (topic, _), batch in writing.batches():
-        for key, value, headers in batch.records:  # type: ignore[attr-defined]
-            parts = [key or b"", value, *headers.values()]
+    for (topic, _), batch in writing.batches:
+        for key, value, headers in entries_of(batch):
+            parts = [part or b"" for part in (key, value, *headers.values())]
             if topic == "referral.quarantine.v1":
                 notes += parts
             elif topic.startswith("referral.queue."):

@@ -1,15 +1,18 @@
 """What we lean on inside aiokafka is still there: its private names, its constants, its order of things."""
 
 import inspect
+import re
 
 import aiokafka.producer.sender as sender
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.producer.message_accumulator import MessageBatch
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from services.router import clients, transaction
+from services.router.batch import Batches, content
 from services.runtime.settings import KafkaSettings
 
 
@@ -32,25 +35,20 @@ async def test_what_discarding_reaches_into_exists() -> None:
     assert "_coordination_task" in inspect.getsource(GroupCoordinator.__init__)
 
 
-async def test_a_batch_of_ours_is_what_aiokafka_would_have_made() -> None:
-    kafka = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    made = clients.Clients(kafka, "snappy", 65_536)
-    producer = made.producer("x")
-    ours, theirs = made.batch(producer), producer.create_batch()
-    for number in range(3):
-        entry = (1_000 + number, b"key", b"value", [("name", b"%d" % number)])
-        assert ours.append(*entry)
-        assert theirs.append(timestamp=entry[0], key=entry[1], value=entry[2], headers=entry[3])
-    assert ours.record_count() == theirs.record_count() == 3
-    assert bytes(ours._build()) == bytes(theirs._build())
+def test_a_finished_batch_is_built_once_and_sent_again_the_same() -> None:
+    batches = Batches()
+    batches.put(("t", 0), 1_000, content(b"key", b"value", 0, b""))
+    ((_, batch),) = batches
+    finished = clients.Clients(KafkaSettings(bootstrap_servers="127.0.0.1:1"), "snappy", 65_536).finished(batch)
+    assert (finished.closed(), finished.record_count()) == (True, 1)
+    finished._set_producer_state(7, 3, 11)
+    assert finished._build() == finished._build() == batch.build("snappy", 7, 3, 11)
 
 
-async def test_a_full_batch_takes_no_more() -> None:
-    made = clients.Clients(KafkaSettings(bootstrap_servers="127.0.0.1:1"), "snappy", 65_536)
-    batch = made.batch(made.producer("x"))
-    assert batch.append(0, None, b"x" * (clients.MAX_BATCH_BYTES - 100), [])
-    assert not batch.append(0, None, b"x" * 100, [])
-    assert batch.record_count() == 1
+def test_the_sender_asks_of_a_builder_only_what_a_finished_batch_answers() -> None:
+    asked = set(re.findall(r"self\._builder\.(\w+)", inspect.getsource(MessageBatch)))
+    assert asked == {"append", "record_count", "closed", "_set_producer_state", "_build"}
+    assert "append" not in inspect.getsource(AIOKafkaProducer.send_batch)
 
 
 def test_what_was_fetched_is_handed_on_as_it_was_unpacked() -> None:

@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry
 from schemas.changelog import encode
 from services.router import partition as module
 from services.router import transaction
+from services.router.batch import Batch
 from services.router.decision import Decider
 from services.router.metrics import PartitionMetrics, RouterMetrics
 from services.router.partition import PartitionLoop, Turns
 from services.router.source import sources, written_by
+from tests.batches import entries_of
 from tests.samples import Record, configuration, record
-from tests.unit.test_router_writing import FakeBatch
 
 SOURCE = sources(configuration())["referral.ingress.ncmec.v1"]
 INGRESS, SEEN = TopicPartition(SOURCE.topic, 0), TopicPartition(SOURCE.seen_topic, 0)
@@ -68,7 +69,7 @@ class FakeProducer:
         self.pending, self.offset, self.added = {}, None, set()
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
-        self.pending.setdefault(topic, []).extend(batch.records)
+        self.pending.setdefault(topic, []).extend(entries_of(batch))
         return self._answer("delivery")
 
     async def send(self, topic: str, value: bytes, *, partition: int) -> asyncio.Future[None]:
@@ -155,9 +156,8 @@ class FakeClients:
     def reader(self, isolation: str = "read_committed") -> FakeReader:
         return FakeReader(self.broker)
 
-    def batch(self, producer: FakeProducer) -> FakeBatch:
-        assert producer.broker is self.broker
-        return FakeBatch(1000)
+    def finished(self, batch: Batch) -> Batch:
+        return batch
 
     def plain(self) -> "FakeClients":
         return self

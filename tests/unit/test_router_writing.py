@@ -11,44 +11,22 @@ from schemas.records import QuarantineNote, Receipt
 from services.router.decision import Decider
 from services.router.source import Source, sources
 from services.router.window import Window
-from services.router.writing import RecordTooLargeError, Writing, rfc3339
+from services.router.writing import Writing, rfc3339
+from tests.batches import entries_of
 from tests.samples import NOW_MS, Record, as_json, configuration, envelope, place, record
 
 SOURCES = sources(configuration())
 INGRESS = SOURCES["referral.ingress.ncmec.v1"]
 
 
-class FakeBatch:
-    """Holds so many records, like a batch that is full."""
-
-    def __init__(self, room: int) -> None:
-        self.room = room
-        self.records: list[Any] = []
-
-    def close(self) -> None:
-        self.room = 0
-
-    def append(self, timestamp: Any, key: Any, value: Any, headers: Any) -> bool:
-        if len(self.records) >= self.room:
-            return False
-        self.records.append((key, value, dict(headers)))
-        return True
-
-
-def written(
-    records: list[Record], source: Source = SOURCES["referral.ingress.ncmec.v1"], room: int = 1000
-) -> list[Any]:
+def written(records: list[Record], source: Source = SOURCES["referral.ingress.ncmec.v1"]) -> list[Any]:
+    """(topic, partition, key, value, headers) of all that is written."""
     decider, window = Decider(configuration()), Window(45 * 86_400)
-    writing = Writing(source, records[0].partition, window, lambda: FakeBatch(room))
+    writing = Writing(source, records[0].partition, window)
     for given in records:
         writing.add(given, decider.decide(given, source, given.partition, window))
     writing.finish(records[-1].offset + 1, NOW_MS // 1000, every_count=False)
-    return [
-        (topic, partition, *entry)
-        for (topic, partition), batch in writing.batches()
-        if isinstance(batch, FakeBatch)
-        for entry in batch.records
-    ]
+    return [(topic, partition, *entry) for (topic, partition), batch in writing.batches for entry in entries_of(batch)]
 
 
 def of(entries: list[Any], prefix: str) -> Iterator[Any]:
@@ -146,16 +124,6 @@ def test_the_seen_log_says_where_to_go_on_and_what_was_new() -> None:
     assert seen.next_offset == 10
     assert set(seen.seen) == {b"189234123:1", b"b:7", b"c:1", b"d:1", b"e:1"}, "what is rejected is not remembered"
     assert sum(seen.counts.values()) == 6
-
-
-def test_full_batches_keep_their_order() -> None:
-    entries = written([record(n, report=f"r-{n}") for n in range(10)], room=3)
-    assert [entry[2] for entry in of(entries, "referral.queue.nl.")] == [f"r-{n}".encode() for n in range(10)]
-
-
-def test_what_fits_no_batch_is_an_error_not_a_loss() -> None:
-    with pytest.raises(RecordTooLargeError):
-        written([record()], room=0)
 
 
 def test_a_receipt_of_a_forward_names_the_command_and_the_chain() -> None:
