@@ -19,6 +19,7 @@ from schemas.codes import (
 MAX_BYTES: Final = 16 * 1024
 MAX_JURISDICTIONS: Final = 16
 MAX_IDENTIFIERS: Final = 64
+MAX_REVISION: Final = 1_000_000
 REPORT_PATTERN: Final = r"^[A-Za-z0-9-]{1,48}$"
 SLUG_PATTERN: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 TIME_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -27,7 +28,7 @@ Slug = Annotated[str, Field(pattern=SLUG_PATTERN, max_length=32)]
 Version = Annotated[int, Field(ge=1, le=1)]
 """Not `Literal[1]`: to that, `true` and `1.0` are 1."""
 Report = Annotated[str, Field(pattern=REPORT_PATTERN, description="The partner's own number of the report")]
-Revision = Annotated[int, Field(ge=1, le=1_000_000)]
+Revision = Annotated[int, Field(ge=1, le=MAX_REVISION)]
 Time = Annotated[str, Field(pattern=TIME_PATTERN, description="RFC 3339 with an offset")]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2; ZZ is unknown")]
 KeyId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from schemas.canonical import canonical
 from schemas.codes import RejectReason, Urgency
-from schemas.envelope import MAX_BYTES, REPORT_PATTERN, Envelope
+from schemas.envelope import MAX_BYTES, MAX_REVISION, REPORT_PATTERN, Envelope
 
 MAX_DEPTH: Final = 8
 """Containers inside containers; an envelope has four."""
@@ -216,7 +216,7 @@ def _of_object(reason: RejectReason, found: Mapping[str, Any], field: str) -> Re
     return Rejection(
         reason,
         report=report if isinstance(report, str) and is_report(report) else None,
-        revision=revision if type(revision) is int and 1 <= revision <= 1_000_000 else None,
+        revision=revision if type(revision) is int and 1 <= revision <= MAX_REVISION else None,
         claims_urgent=found.get("urgency") == Urgency.URGENT,
         field=field,
     )
@@ -230,10 +230,11 @@ def _of_keys(reason: RejectReason, envelope: Envelope) -> Rejection:
 def _of_bytes(reason: RejectReason, value: bytes) -> Rejection:
     """A rejection of something that is not JSON: a report number only where exactly one is written."""
     reports, revisions = set(_LOOSE_REPORT.findall(value)), set(_LOOSE_REVISION.findall(value))
+    revision = _only(revisions, int)
     return Rejection(
         reason,
         report=_only(reports, bytes.decode),
-        revision=_only(revisions, int) or None,
+        revision=revision if revision is not None and 1 <= revision <= MAX_REVISION else None,
         claims_urgent=_LOOSE_URGENT.search(value) is not None,
     )
 

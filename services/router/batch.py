@@ -105,6 +105,8 @@ class Batches:
     """What is to be written, place by place; a batch that is full is followed by another."""
 
     def __init__(self) -> None:
+        self.size = 0
+        """Bytes of all records."""
         self._open: dict[Place, Batch] = {}
         self._full: list[tuple[Place, Batch]] = []
 
@@ -120,6 +122,7 @@ class Batches:
         whole = batch.size + len(lead) + len(content)
         if whole <= MAX_BATCH_BYTES and batch.count < MAX_BATCH_RECORDS:
             batch.parts += (lead, content)
+            self.size += whole - batch.size
             batch.size = whole
             batch.count += 1
         elif batch.count:

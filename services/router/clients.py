@@ -1,6 +1,7 @@
 """The Kafka clients the router needs, with the time-outs that the faults taught, and how to be rid of them.
 
-Private names of aiokafka are used here and nowhere else; tests/unit/test_router_clients.py notices when they move.
+Private names of aiokafka are used here and in `unpacking`, nowhere else; tests/unit/test_router_clients.py and
+test_router_unpacking.py notice when they move.
 """
 
 import asyncio
@@ -10,11 +11,11 @@ from typing import Any, Final, Literal
 import aiokafka.producer.sender
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import GROUP
+from services.router import unpacking as _unpacking  # noqa: F401 - for what importing it does
 from services.router.batch import MAX_BATCH_BYTES, Batch
 from services.runtime.kafka import aiokafka_options
 from services.runtime.settings import KafkaSettings
@@ -34,9 +35,6 @@ BETWEEN_TRANSACTIONS_S: Final = 0.002
 CLOSE_TIMEOUT_S: Final = 2.0
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = BETWEEN_TRANSACTIONS_S
-# What was fetched is handed on as it was unpacked (offset, timestamp, key, value, headers), not copied field by field
-# into a ConsumerRecord: a twentieth of the loop.
-PartitionRecords._consumer_record = lambda _self, _place, record: record
 
 
 class FinishedBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka is untyped

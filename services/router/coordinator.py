@@ -4,14 +4,16 @@ Asked before the producer starts: starting it makes the coordinator forget. aiok
 two structures are here (Kafka protocol guide, API key 65, version 0).
 """
 
+import asyncio
 from typing import Any, Final
 
 from aiokafka.client import AIOKafkaClient, CoordinationType
-from aiokafka.errors import for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 COMMIT_DECIDED: Final = frozenset({"PrepareCommit", "CompleteCommit"})
+LOOK_AGAIN_S: Final = 0.2
 UNKNOWN_ID: Final = 105
 """TRANSACTIONAL_ID_NOT_FOUND: the id was never used, or not for a week."""
 
@@ -74,9 +76,10 @@ class DescribeTransactionsRequest(Request[DescribeTransactionsRequestStruct]):  
 async def commit_was_decided(client: AIOKafkaClient, transactional_id: str) -> bool:
     """True when the last transaction of the id was to be committed, whether or not all its markers were written.
 
-    `client` is connected. Raises aiokafka.errors.KafkaError when the coordinator does not say.
+    `client` is connected. Raises aiokafka.errors.KafkaError when the coordinator does not say. Waits while there is
+    none, for as long as the caller lets it: on a new cluster the first to ask is the one it is made for.
     """
-    node = await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
+    node = await _coordinator(client, transactional_id)
     answer: Any = await client.send(node, DescribeTransactionsRequest(transactional_id))
     error_code, _, state, *_ = answer.transaction_states[0]
     if error_code == UNKNOWN_ID:
@@ -84,3 +87,11 @@ async def commit_was_decided(client: AIOKafkaClient, transactional_id: str) -> b
     if error_code:
         raise for_code(error_code)
     return state in COMMIT_DECIDED
+
+
+async def _coordinator(client: AIOKafkaClient, transactional_id: str) -> Any:
+    while True:
+        try:
+            return await client.coordinator_lookup(CoordinationType.TRANSACTION, transactional_id)
+        except GroupCoordinatorNotAvailableError:
+            await asyncio.sleep(LOOK_AGAIN_S)

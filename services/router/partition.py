@@ -29,13 +29,16 @@ from services.runtime.log import Event, Name, logger, places
 REPAIRS: Final = 4
 """Rounds of looking and mending in one take-over; two are the most that was ever needed."""
 POLL_MS: Final = 500
-FETCH_MS: Final = 100
+FETCH_MS: Final = 20
+"""A fetch that is under way is waited for so long, with the turn to decide in hand."""
 START_DEADLINE_S: Final = 30.0
 RESTORE_DEADLINE_S: Final = 300.0
 PAUSE_AFTER_FAILURE_S: Final = 0.6
 """Longer than the ticker's beat: a zombie that wakes finds out that it slept before it fences its successor."""
 LARGE_RECORDS: Final = 500
 """A poll of so many records is a backlog; fewer are never held up by one."""
+ENOUGH_BYTES: Final = 48_000_000
+"""Written bytes after which a transaction takes no more records: one of 16 KiB may be copied to 16 desks."""
 YIELD_EVERY: Final = 128
 """Records between two chances for the other partitions and the heartbeat."""
 FIRST_SNAPSHOT_S: Final = 600.0
@@ -234,7 +237,8 @@ class PartitionLoop:
 
     async def _transact(self, session: Session, records: Sequence[OffsetRecord], stopping: asyncio.Future[Any]) -> None:
         """All that these records cause, in one transaction. Deciding comes first: an open one blocks readers."""
-        async with self._turns.large if len(records) >= LARGE_RECORDS else nullcontext():
+        is_large = len(records) >= LARGE_RECORDS or await self._behind(session.reader)
+        async with self._turns.large if is_large else nullcontext():
             writing = Writing(self._source, self._place.partition, session.window)
             next_offset, number = session.next_offset, 0
             async with self._turns.deciding:
@@ -242,7 +246,7 @@ class PartitionLoop:
                 while records:
                     await self._decide(session, records, writing)
                     next_offset, number = records[-1].offset + 1, number + len(records)
-                    if number >= self._turns.enough or stopping.done():
+                    if number >= self._turns.enough or writing.batches.size >= ENOUGH_BYTES or stopping.done():
                         break
                     records = await self._more(session)
                 snapshot = time.monotonic() >= session.snapshot_at
@@ -256,12 +260,16 @@ class PartitionLoop:
 
     async def _more(self, session: Session) -> Sequence[OffsetRecord]:
         """What else can be read already: a fetch that is under way is waited for, since a queue costs its batch."""
-        reader, place = session.reader, self._place
-        waiting = await reader.position(place) < (reader.last_stable_offset(place) or 0)
-        found: Sequence[OffsetRecord] = (await reader.getmany(place, timeout_ms=FETCH_MS if waiting else 0)).get(
-            place, ()
-        )
+        timeout_ms = FETCH_MS if await self._behind(session.reader) else 0
+        polled = await session.reader.getmany(self._place, timeout_ms=timeout_ms)
+        found: Sequence[OffsetRecord] = polled.get(self._place, ())
         return found
+
+    async def _behind(self, reader: AIOKafkaConsumer) -> int:
+        """How many offsets the last fetch knew of behind those that were polled; position is past markers too."""
+        stable: int = reader.last_stable_offset(self._place) or 0
+        position: int = await reader.position(self._place)
+        return max(0, stable - position)
 
     async def _decide(self, session: Session, records: Sequence[OffsetRecord], writing: Writing) -> None:
         window = session.window
@@ -274,12 +282,10 @@ class PartitionLoop:
                 writing.add(record, decide(record, source, partition, window))
 
     async def _tell(self, session: Session, writing: Writing, records: int, duration_s: float) -> None:
-        stable = session.reader.last_stable_offset(self._place) or 0
-        position = await session.reader.position(self._place)  # past the markers of a partner's own transactions
         self._metrics.committed(
             writing.counts,
             records=records,
-            behind=max(0, stable - position),
+            behind=await self._behind(session.reader),
             seen_ids=len(session.window),
             duration_s=duration_s,
         )

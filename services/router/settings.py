@@ -21,7 +21,7 @@ class RouterSettings(Settings):
     fetch_bytes: int = Field(
         512 * 1024,
         ge=64 * 1024,
-        le=64 * 1024 * 1024,
+        le=4 * 1024 * 1024,
         description="most that is read of a partition at once",
     )
     transaction_records: int = Field(

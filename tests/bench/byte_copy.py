@@ -14,11 +14,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import topics
 from services.router.batch import MAX_BATCH_BYTES
-from services.router.clients import PRODUCER_BACKOFF_MS
 from services.router.settings import RouterSettings
 from services.runtime import loop
 
 POLL_MS: Final = 500
+PRODUCER_BACKOFF_MS: Final = 5
+"""The router's; not imported, because its module changes how aiokafka unpacks."""
 
 
 async def copy(bootstrap: str, partner: str) -> int:

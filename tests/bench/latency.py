@@ -69,8 +69,8 @@ class Readers:
 def measure(kafka: KafkaSettings, deploy: Path, directory: Path, seconds: float, start_ms: int) -> Iterator[Row]:
     """p50 and p99 in ms over `seconds` of steady load, after a warm-up that is not counted."""
     with stage(kafka, deploy, "bench-latency", PARTITIONS) as own:
-        router = RouterProcess(own, directory / "latency-router.log")
         reader = Readers([_consumer(own, share) for share in _shares(sorted(queue_topics(own.configuration)))])
+        router = RouterProcess(own, directory / "latency-router.log")
         try:
             wait_for_start([router])
             reader.start()

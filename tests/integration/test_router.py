@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -156,6 +158,21 @@ def test_a_referral_reaches_each_of_its_desks_with_all_that_the_contract_promise
     assert headers["referral-received"].decode() == receipt["received_at"]
     assert int(headers["referral-count"]) >= 1
     assert json.loads(message.value())["report"] == key.decode()
+
+
+async def test_a_header_name_that_is_no_text_stops_nothing(client: Client) -> None:
+    """Kafka's clients in C and Go send any bytes as a name; this one asks for text, so its batch is changed."""
+    key, value = fresh(jurisdictions=[place("IS")])
+    async with AIOKafkaProducer(bootstrap_servers=client.bootstrap) as producer:
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=key, value=value, headers=[("ZQZQ", b"1")])
+        batch.close()
+        batch._set_producer_state(-1, -1, -1)
+        built = bytearray(bytes(batch._build()).replace(b"ZQZQ", b"\xff\xfe\xfd\x80"))
+        built[17:21] = calc_crc32c(bytes(built[21:])).to_bytes(4, "big")
+        batch._buffer = built
+        sent = await (await producer.send_batch(batch, INGRESS, partition=0))
+    assert client.receipt((0, sent.offset))["outcome"] == "routed"
 
 
 def test_a_test_is_answered_and_reaches_no_queue(client: Client) -> None:

@@ -45,6 +45,11 @@ def test_a_batch_is_what_aiokafka_makes_of_the_same_records(codec: str, monkeypa
         assert ours(record).build(codec, 7, 3, 11) == theirs(codec, record)
 
 
+def test_places_in_a_large_batch_are_what_aiokafka_makes_of_them() -> None:
+    many: list[tuple[bytes | None, bytes, list[Header]]] = [(b"k%d" % number, b"v", []) for number in range(9_000)]
+    assert ours(*many).build("none", 7, 3, 11) == theirs("none", *many)
+
+
 def test_full_batches_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BATCH_BYTES", 40)
     batches = Batches()

@@ -41,6 +41,7 @@ class Broker:
         self.on_commit: Callable[[], None] = lambda: None
         self.on_begin: Callable[[PartitionLoop], None] = lambda _: None
         self.loop: PartitionLoop | None = None
+        self.answers_after_ms = 0
 
     def note(self, what: str) -> None:
         self.diary.append(what)
@@ -134,9 +135,11 @@ class FakeReader:
     async def getmany(self, place: TopicPartition, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
         if place == SEEN and self.at[place] == 0:
             self.broker.note("restore")
+        await asyncio.sleep(0)
+        if place != SEEN and timeout_ms < self.broker.answers_after_ms:
+            return {}
         found = self._log(place)[self.at[place] :][:2]
         self.at[place] += len(found)
-        await asyncio.sleep(0)
         return {place: found} if found else {}
 
     def _log(self, place: TopicPartition) -> list[Any]:
@@ -339,3 +342,18 @@ async def test_a_transaction_takes_what_is_there_until_it_is_enough(enough: int,
     registry = await lived(broker, enough)
     assert broker.diary.count("commit") == transactions
     assert routed(registry) == 6
+
+
+async def test_what_can_be_read_already_is_waited_for() -> None:
+    """A fetch takes its time; a transaction for each would cost every queue a batch."""
+    broker = Broker([record(offset, report=f"r-{offset}") for offset in range(6)])
+    broker.answers_after_ms = 10
+    await lived(broker)
+    assert broker.diary.count("commit") == 1
+
+
+async def test_a_transaction_takes_no_more_when_it_has_written_enough_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ENOUGH_BYTES", 1)
+    broker = Broker([record(offset, report=f"r-{offset}") for offset in range(6)])
+    await lived(broker)
+    assert broker.diary.count("commit") == 3

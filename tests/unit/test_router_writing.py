@@ -44,6 +44,7 @@ EVERY_KIND = [
     Record(None, b"f", 7),
     Record(b"{", None, 8),
     Record(b"\xff", b"\xff", 9),
+    Record(b'{"report":"r-1","revision":9999999,', None, 10),
 ]
 
 
@@ -51,7 +52,7 @@ EVERY_KIND = [
 def test_every_record_has_one_receipt_that_is_what_the_contract_says(topic: str) -> None:
     entries = written(EVERY_KIND, SOURCES[topic])
     receipts = [Receipt.model_validate_json(value) for _, _, _, value, _ in of(entries, "referral.receipt.")]
-    assert [receipt.offset for receipt in receipts] == list(range(10))
+    assert [receipt.offset for receipt in receipts] == list(range(11))
     assert [receipt.outcome for receipt in receipts] == [
         Outcome.ROUTED,
         Outcome.DUPLICATE,
@@ -60,6 +61,7 @@ def test_every_record_has_one_receipt_that_is_what_the_contract_says(topic: str)
         Outcome.WITHDRAWN,
         Outcome.UNROUTABLE,
         Outcome.ROUTED,
+        Outcome.REJECTED,
         Outcome.REJECTED,
         Outcome.REJECTED,
         Outcome.REJECTED,
@@ -121,7 +123,7 @@ def test_a_quarantine_note_has_coordinates_and_no_byte_of_the_record() -> None:
 def test_the_seen_log_says_where_to_go_on_and_what_was_new() -> None:
     (entry,) = of(written(EVERY_KIND), "referral.seen.")
     seen = changelog.decode(entry[3])
-    assert seen.next_offset == 10
+    assert seen.next_offset == 11
     assert set(seen.seen) == {b"189234123:1", b"b:7", b"c:1", b"d:1", b"e:1"}, "what is rejected is not remembered"
     assert sum(seen.counts.values()) == 6
 
