@@ -5,7 +5,7 @@ turn: a tenth of the loop. Here what thousands of records share is encoded once,
 (docs/decisions/0010-record-batches-of-our-own.md). Codecs and checksum are aiokafka's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from struct import Struct
 from typing import Final
 
@@ -131,7 +131,8 @@ class Batches:
         else:
             raise RecordTooLargeError
 
-    def __iter__(self) -> Iterator[tuple[Place, Batch]]:
-        """In an order that keeps each place's records in order."""
-        yield from self._full
-        yield from self._open.items()
+    def take(self) -> list[tuple[Place, Batch]]:
+        """All of them, in an order that keeps each place's records in order; kept here no longer, for the memory."""
+        taken = [*self._full, *self._open.items()]
+        self._full, self._open = [], {}
+        return taken

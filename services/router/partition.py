@@ -251,7 +251,7 @@ class PartitionLoop:
                     records = await self._more(session)
                 snapshot = time.monotonic() >= session.snapshot_at
                 writing.finish(next_offset, session.window.newest_seconds, every_count=snapshot)
-            batches = [(place, self._clients.finished(batch)) for place, batch in writing.batches]
+            batches = [(place, self._clients.finished(batch)) for place, batch in writing.batches.take()]
             await transaction.commit(session.producer, self._place, next_offset, batches)
         session.next_offset = next_offset
         if snapshot:

@@ -43,7 +43,7 @@ def everything_said(record: Record, source: Any) -> tuple[str, list[bytes], list
         writing.counts, records=1, behind=0, seen_ids=0, duration_s=0.01
     )
     notes, queued = [], []
-    for (topic, _), batch in writing.batches:
+    for (topic, _), batch in writing.batches.take():
         for key, value, headers in entries_of(batch):
             parts = [part or b"" for part in (key, value, *headers.values())]
             if topic == "referral.quarantine.v1":

@@ -25,7 +25,7 @@ def ours(*records: tuple[bytes | None, bytes, list[Header]]) -> Batch:
     batches = Batches()
     for key, value, named in records:
         batches.put(PLACE, AT_MS, content(key, value, len(named), headers(named)))
-    ((place, found),) = batches
+    ((place, found),) = batches.take()
     assert place == PLACE
     return found
 
@@ -55,9 +55,10 @@ def test_full_batches_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = Batches()
     for number in range(10):
         batches.put(PLACE, AT_MS, content(b"k%d" % number, b"v", 0, b""))
-    found = [key for place, batch in batches for key, _, _ in entries_of(batch)]
+    taken = batches.take()
+    found = [key for _, batch in taken for key, _, _ in entries_of(batch)]
     assert found == [b"k%d" % number for number in range(10)]
-    assert len(list(batches)) > 1
+    assert len(taken) > 1
 
 
 def test_what_fits_no_batch_is_an_error_not_a_loss() -> None:
@@ -69,4 +70,4 @@ def test_very_many_very_small_records_are_several_batches() -> None:
     batches, smallest = Batches(), content(None, b"", 0, b"")
     for _ in range(2 * module.MAX_BATCH_RECORDS + 1):
         batches.put(PLACE, AT_MS, smallest)
-    assert [batch.count for _, batch in batches] == [module.MAX_BATCH_RECORDS, module.MAX_BATCH_RECORDS, 1]
+    assert [batch.count for _, batch in batches.take()] == [module.MAX_BATCH_RECORDS, module.MAX_BATCH_RECORDS, 1]

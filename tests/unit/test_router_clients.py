@@ -36,7 +36,7 @@ async def test_what_discarding_reaches_into_exists() -> None:
 def test_a_finished_batch_is_built_once_and_sent_again_the_same() -> None:
     batches = Batches()
     batches.put(("t", 0), 1_000, content(b"key", b"value", 0, b""))
-    ((_, batch),) = batches
+    ((_, batch),) = batches.take()
     finished = clients.Clients(KafkaSettings(bootstrap_servers="127.0.0.1:1"), "snappy", 65_536).finished(batch)
     assert (finished.closed(), finished.record_count()) == (True, 1)
     finished._set_producer_state(7, 3, 11)

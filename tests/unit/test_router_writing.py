@@ -26,7 +26,11 @@ def written(records: list[Record], source: Source = SOURCES["referral.ingress.nc
     for given in records:
         writing.add(given, decider.decide(given, source, given.partition, window))
     writing.finish(records[-1].offset + 1, NOW_MS // 1000, every_count=False)
-    return [(topic, partition, *entry) for (topic, partition), batch in writing.batches for entry in entries_of(batch)]
+    return [
+        (topic, partition, *entry)
+        for (topic, partition), batch in writing.batches.take()
+        for entry in entries_of(batch)
+    ]
 
 
 def of(entries: list[Any], prefix: str) -> Iterator[Any]:
