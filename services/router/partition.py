@@ -29,7 +29,7 @@ from services.runtime.log import Event, Name, logger, places
 REPAIRS: Final = 4
 """Rounds of looking and mending in one take-over; two are the most that was ever needed."""
 POLL_MS: Final = 500
-FETCH_MS: Final = 20
+FETCH_MS: Final = 200
 """A fetch that is under way is waited for so long, with the turn to decide in hand."""
 START_DEADLINE_S: Final = 30.0
 RESTORE_DEADLINE_S: Final = 300.0
@@ -67,7 +67,8 @@ class Session:
 class Turns:
     """What the partitions of a process share: one core, and the memory for what is not committed yet.
 
-    One decides at a time, since the others could only make it slower; at most two large transactions are under way,
+    One decides at a time, since the others could only make it slower; with more to come it keeps its turn while a fetch
+    is under way (`FETCH_MS` at most). At most two large transactions are under way,
     one that is decided and one that is sent. `enough`: records after which a transaction takes no more. A queue costs
     its batch whatever is in it, so with a backlog few large transactions are quicker than many small ones.
     """
