@@ -66,6 +66,15 @@ def test_the_times_it_shows_are_those_of_a_file(tmp_path: Path) -> None:
     assert (austria.targets, austria.silent_after_seconds) == ({**DEFAULT_TARGETS, Lane.URGENT: 7200}, 3 * 86_400)
 
 
+def test_the_pace_file_it_shows_is_one(tmp_path: Path) -> None:
+    directory = copy_deploy(tmp_path) / "demo"
+    directory.mkdir()
+    (shown,) = (block for block in blocks("yaml") if block.startswith("like:"))
+    (directory / "pace.yaml").write_text(shown)
+    austria = load(directory).desks.by_id["at"]
+    assert (austria.targets[Lane.ROUTINE], austria.silent_after_seconds, austria.reporting) == (45, 10, "none")
+
+
 def test_it_states_the_times_that_are_built_in() -> None:
     rows = re.findall(r"^\| `(targets|silent_after|keep|evidence)` \| (`.*?`) \|", PAGE, re.MULTILINE)
     stated = {name: re.findall(r"`([^`]+)`", cell) for name, cell in rows}
