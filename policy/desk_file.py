@@ -1,4 +1,4 @@
-"""`deploy/desks.yaml` as a `DeskTable`: who there is, and who takes each country.
+"""`deploy/desks.yaml` as a `DeskTable`: who there is, who takes each country, and by when.
 
 Every (country, role) has exactly one desk, or the file is refused.
 """
@@ -11,6 +11,7 @@ from typing import Final
 
 import yaml
 
+from policy.desk_times import TIME_FIELDS, DeskTimes, Layer
 from policy.desks import UNROUTABLE, Desk, DeskTable, Reporting
 from policy.documents import SLUG_WORDS, Document, is_slug
 from policy.problems import Problem, nearest, one_of, quote
@@ -27,6 +28,7 @@ _DESK_FIELDS: Final = {
     "reporting": False,
     "forwarded_by": False,
     "track": False,
+    **TIME_FIELDS,
 }
 _ROLE_FIELDS: Final = {**{str(role): False for role in Role}, OTHERWISE: False}
 
@@ -45,13 +47,21 @@ def read_desks(path: Path) -> tuple[DeskTable, list[Problem]]:
     top = document.open(path)
     if top is None:
         return DeskTable(()), document.problems
-    parts = document.fields(top, "the desk file", {"desks": True, "countries": True})
+    parts = document.fields(top, "the desk file", {"defaults": False, "desks": True, "countries": True})
+    times = DeskTimes(document)
+    defaults: Layer = {}
+    if "defaults" in parts:
+        defaults = times.read(document.fields(parts["defaults"], "`defaults`", TIME_FIELDS), "`defaults`")
     written = _read_entries(document, parts["desks"]) if "desks" in parts else {}
     takes: defaultdict[str, set[tuple[str, Role]]] = defaultdict(set)
     if "countries" in parts:
         _read_countries(document, parts["countries"], written, takes)
         _check_idle(document, written, parts["countries"])
-    desks = (_read_desk(document, desk, entry, written, takes[desk]) for desk, entry in written.items())
+    desks = []
+    for desk, entry in written.items():
+        timeless = _read_desk(document, desk, entry, written, takes[desk])
+        own = times.read(entry.fields, f"desk {quote(desk)}")
+        desks.append(times.settle(timeless, "built in", defaults, own))
     return DeskTable(tuple(desks)), document.problems
 
 

@@ -3,12 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
-from schemas.codes import Role
+from schemas.codes import Lane, Role
 
 UNROUTABLE: Final = "zz"
 """The desk of what no jurisdiction resolves. It always exists, has an owner, and takes no country."""
+
+_HOUR: Final = 3_600
+_DAY: Final = 24 * _HOUR
+DEFAULT_TARGETS: Final[Mapping[Lane, int]] = MappingProxyType(
+    {Lane.URGENT: 4 * _HOUR, Lane.PRIORITY: 7 * _DAY, Lane.ROUTINE: 90 * _DAY}
+)
+"""Seconds, by lane."""
 
 
 class Reporting(StrEnum):
@@ -24,6 +32,11 @@ class Desk:
 
     A desk that takes nothing gets entries by forwarding alone: from `forwarded_by`, or (as `zz`) from the
     router where nothing resolves.
+
+    All times are in seconds. `targets`: by when somebody must have looked, from the broker's time of arrival.
+    `silent_after`: a desk that has something waiting and said nothing for so long is silent. `keep`: how long
+    an entry is kept, unless the partner's `expires_at` is sooner. `evidence`: how long the subscriber records
+    behind an identifier last in that country, from its `captured_at`.
     """
 
     id: str
@@ -33,6 +46,10 @@ class Desk:
     forwarded_by: str | None = None
     track: bool = False
     takes: frozenset[tuple[str, Role]] = frozenset()
+    targets: Mapping[Lane, int] = field(default_factory=lambda: DEFAULT_TARGETS, hash=False)
+    silent_after_seconds: int = 7 * _DAY
+    keep_seconds: int = 730 * _DAY
+    evidence_seconds: int = 180 * _DAY
 
 
 @dataclass(frozen=True, slots=True)

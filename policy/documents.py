@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 import yaml
 
+from policy.durations import LEAST_SECONDS, MOST_SECONDS, parse_duration, write_duration
 from policy.problems import Problem, one_of, quote
 from schemas.topics import SLUG
 
@@ -159,6 +160,14 @@ class Document:
         if _NUMBER.fullmatch(text) and least <= int(text) <= most:
             return int(text)
         self.note(node, describe(node), f"{what}: a whole number from {least} to {most}")
+        return None
+
+    def duration(self, node: yaml.Node, what: str) -> int | None:
+        """A duration in seconds, from a whole number and a unit."""
+        if isinstance(node, yaml.ScalarNode) and (seconds := parse_duration(node.value)) is not None:
+            return seconds
+        bounds = f"from {write_duration(LEAST_SECONDS)} to {write_duration(MOST_SECONDS)}"
+        self.note(node, describe(node), f"{what}: a whole number with s, m, h or d, {bounds}")
         return None
 
     def flag(self, node: yaml.Node, what: str) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -13,20 +14,27 @@ import typer
 
 import services
 from policy.configuration import Configuration, ConfigurationError, Problem, load
+from policy.desk_times import times_of
+from policy.desks import DeskTable, Reporting
+from policy.durations import write_duration
 from policy.topics import queue_topics, topic_plan
 from services.console import output
 from services.runtime.exits import DONE, USAGE, CannotRun
 from services.runtime.settings import SharedSettings
 
 PROBE_SECONDS: Final = 60.0
+NAMED_DESKS: Final = 12
+"""So many are named in a line; more are only counted."""
 
 
 def command(as_json: output.Json = False) -> None:
     """Check deploy/ and the settings, and print what each service would run with.
 
-    Reads desks.yaml, partners.yaml and triage.yaml from REFERRAL_CONFIG_DIR, and the environment as each
-    service would; starts nothing and asks no broker. Secrets are masked. Exit code 2 when there is a problem:
-    each with its file and line or its variable, what was found and what would be right.
+    Reads desks.yaml, partners.yaml and triage.yaml (or pace.yaml) from REFERRAL_CONFIG_DIR, and the
+    environment as each service would; starts nothing and asks no broker. Tells by when each desk must have
+    looked, when it counts as silent, and how long its entries and the evidence in them last. Secrets are masked.
+    Exit code 2 when there is a problem: each with its file and line or its variable, what was found and what
+    would be right.
 
     Examples:
 
@@ -82,20 +90,45 @@ def probe(service: str) -> dict[str, Any]:
 
 
 def summary(configuration: Configuration) -> dict[str, Any]:
-    """The configuration in numbers, and the version of the triage policy."""
+    """The configuration in numbers, the version of the triage policy, and the times that hold for which desks."""
     return {
         "desks": len(configuration.desks.desks),
         "partners": [partner.id for partner in configuration.partners.partners],
         "triage": configuration.triage.version,
         "queues": len(queue_topics(configuration)),
         "topics": len(topic_plan(configuration)),
+        "unreported": [desk.id for desk in configuration.desks.desks if desk.reporting is Reporting.NONE],
+        "times": times(configuration.desks),
     }
+
+
+def times(table: DeskTable) -> list[dict[str, Any]]:
+    """Every set of times and the desks that have it, the most common first."""
+    desks: defaultdict[tuple[tuple[str, int], ...], list[str]] = defaultdict(list)
+    for desk in table.desks:
+        desks[tuple(times_of(desk).items())].append(desk.id)
+    common_first = sorted(desks.items(), key=lambda entry: -len(entry[1]))
+    return [
+        {**{name: write_duration(seconds) for name, seconds in common}, "desks": names}
+        for common, names in common_first
+    ]
 
 
 def _tell(configuration: dict[str, Any], variables: dict[str, dict[str, str]]) -> None:
     for name, value in configuration.items():
-        output.result(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+        if name == "times":
+            _tell_times(value)
+        else:
+            output.result(f"{name}: {(', '.join(value) or 'none') if isinstance(value, list) else value}")
     for service, settings in variables.items():
         output.result(f"\nservices/{service} runs with")
         for name, value in settings.items():
             output.result(f"  {name}={value}" if value else f"  {name} is not set")
+
+
+def _tell_times(groups: list[dict[str, Any]]) -> None:
+    for group in groups:
+        names = group["desks"]
+        who = ", ".join(names) if len(names) <= NAMED_DESKS else f"{len(names)} desks"
+        written = ", ".join(f"{name} {duration}" for name, duration in group.items() if name != "desks")
+        output.result(f"times: {written}: {who}")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.configuration import ConfigurationError, load
 from policy.desk_file import read_desks
 from policy.partner_file import read_partners
 from policy.problems import Problem
@@ -15,6 +16,7 @@ from policy.triage_file import read_triage
 DEPLOY = Path(__file__).parents[2] / "deploy"
 READERS = {"desks": read_desks, "partners": read_partners, "triage": read_triage}
 SOURCES = {name: (DEPLOY / f"{name}.yaml").read_bytes() for name in READERS}
+PACE = (DEPLOY / "demo" / "pace.yaml").read_bytes().replace(b"like: ..", f"like: {DEPLOY}".encode())
 PIECES = st.sampled_from(
     [b"", b"\n", b"  ", b"\t", b":", b": ", b"- ", b"{", b"}", b"[", b"]", b",", b"'", b'"', b"&a ", b"*a"]
 ) | st.sampled_from(
@@ -35,6 +37,18 @@ def problems_in(name: str, content: bytes) -> list[Problem]:
         assert problem.expected
         assert len(str(problem).splitlines()) == 1
     return problems
+
+
+def problems_at_pace(content: bytes) -> tuple[Problem, ...]:
+    """Of a directory with a pace file alone, whose `like` is a path from the root."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pace.yaml"
+        path.write_bytes(content)
+        try:
+            load(Path(folder))
+        except ConfigurationError as error:
+            return error.problems
+    return ()
 
 
 @pytest.mark.parametrize("name", ["partners", "triage"])
@@ -60,3 +74,21 @@ def test_a_small_change_anywhere_in_the_desk_file(data: st.DataObject) -> None:
 @settings(deadline=None)
 def test_bytes_that_are_no_configuration_are_always_a_problem(name: str, content: bytes) -> None:
     assert problems_in(name, content)
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=25)
+def test_a_small_change_anywhere_in_a_pace_file(data: st.DataObject) -> None:
+    source = PACE
+    start = data.draw(st.integers(0, len(source)))
+    end = min(len(source), start + data.draw(st.integers(0, 12)))
+    for problem in problems_at_pace(source[:start] + data.draw(PIECES) + source[end:]):
+        assert problem.found
+        assert problem.expected
+        assert len(str(problem).splitlines()) == 1
+
+
+@given(st.binary(max_size=80))
+@settings(deadline=None)
+def test_bytes_that_are_no_pace_file_are_always_a_problem(content: bytes) -> None:
+    assert problems_at_pace(content)

@@ -82,6 +82,25 @@ def test_the_configuration_of_the_project_would_start() -> None:
     assert answer["services"]["router"]["REFERRAL_ROUTER_PORT"] == "9464"
 
 
+def test_the_times_of_every_desk_are_told_each_set_of_them_once() -> None:
+    answer = referrals("check-config", "--json").document()["configuration"]
+    usual, *others = answer["times"]
+    assert usual["urgent"] == "4h"
+    assert {len(group["desks"]) for group in others} == {1}
+    assert sum(len(group["desks"]) for group in answer["times"]) == answer["desks"]
+    shown = referrals("check-config").out
+    assert f"silent_after 7d, keep 730d, evidence 180d: {len(usual['desks'])} desks\n" in shown
+    assert "times: urgent 1h, priority 2d, routine 30d, silent_after 2d, keep 730d, evidence 180d: zz\n" in shown
+    assert "unreported: none\n" in shown
+
+
+def test_the_configuration_of_the_demonstration_would_start() -> None:
+    ran = referrals("check-config", environment={"REFERRAL_CONFIG_DIR": str(DEPLOY / "demo")})
+    assert ran.code == 0, ran.err
+    assert "unreported: bd, in, ph, pk\n" in ran.out
+    assert "times: urgent 5s, " in ran.out
+
+
 def test_a_problem_in_a_file_is_told_with_its_line_and_is_2(tmp_path: Path) -> None:
     for name in ("desks.yaml", "partners.yaml", "triage.yaml"):
         (tmp_path / name).write_text((DEPLOY / name).read_text())

@@ -7,9 +7,13 @@ import pytest
 
 from policy.configuration import load
 from policy.desk_file import NAME as DESKS
+from policy.desk_times import times_of
+from policy.desks import DEFAULT_TARGETS, Desk
+from policy.durations import write_duration
 from policy.facets import CODES, Facet
 from policy.topics import payload_gone_after, topic_plan
 from policy.triage_file import read_triage
+from schemas.codes import Lane
 from tests.unit.test_policy_configuration import DEPLOY, copy_deploy, edit, problems_of
 
 PAGE = (DEPLOY.parent / "docs" / "policy.md").read_text("utf-8")
@@ -48,6 +52,35 @@ def test_a_desk_added_as_it_shows_gets_its_country(tmp_path: Path) -> None:
     edit(directory / DESKS, "\ndesks:\n", "\ndesks:\n  lu: {name: Luxembourg}\n")
     edit(directory / DESKS, "  LU: liaison-europe  # Luxembourg\n", "  LU: lu\n")
     assert {desk for desk, _ in load(directory).desks.by_id["lu"].takes} == {"LU"}
+
+
+def test_the_times_it_shows_are_those_of_a_file(tmp_path: Path) -> None:
+    directory = copy_deploy(tmp_path)
+    (shown,) = (block for block in blocks("yaml") if block.startswith("defaults:"))
+    defaults, desk = shown.split("desks:\n")
+    text = (directory / DESKS).read_text("utf-8")
+    start = text.index("\ndefaults:\n")
+    text = text[:start] + "\n" + defaults + text[text.index("\ndesks:\n") :]
+    (directory / DESKS).write_text(text.replace("  at: {name: Austria}\n", desk), "utf-8")
+    austria = load(directory).desks.by_id["at"]
+    assert (austria.targets, austria.silent_after_seconds) == ({**DEFAULT_TARGETS, Lane.URGENT: 7200}, 3 * 86_400)
+
+
+def test_the_pace_file_it_shows_is_one(tmp_path: Path) -> None:
+    directory = copy_deploy(tmp_path) / "demo"
+    directory.mkdir()
+    (shown,) = (block for block in blocks("yaml") if block.startswith("like:"))
+    (directory / "pace.yaml").write_text(shown)
+    austria = load(directory).desks.by_id["at"]
+    assert (austria.targets[Lane.ROUTINE], austria.silent_after_seconds, austria.reporting) == (45, 10, "none")
+
+
+def test_it_states_the_times_that_are_built_in() -> None:
+    rows = re.findall(r"^\| `(targets|silent_after|keep|evidence)` \| (`.*?`) \|", PAGE, re.MULTILINE)
+    stated = {name: re.findall(r"`([^`]+)`", cell) for name, cell in rows}
+    built_in = {name: write_duration(seconds) for name, seconds in times_of(Desk("at", "Austria")).items()}
+    lanes = [f"{lane}: {built_in.pop(lane)}" for lane in Lane]
+    assert stated == {"targets": lanes, **{name: [duration] for name, duration in built_in.items()}}
 
 
 @pytest.mark.parametrize("facet", Facet)
