@@ -64,6 +64,7 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "gaugehistogram": ("_bucket", "_gsum", "_gcount"),
 }
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", re.MULTILINE)
+_PROMQL: Final = re.compile(r"```promql\n(.*?)```|promtool query instant \S+ '([^']+)'", re.DOTALL)
 _NO_NAMES: Final = re.compile(
     r"#[^\n]*|\"[^\"]*\"|\[[^\]]*\]|\{[^}]*\}|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
 )
@@ -98,9 +99,10 @@ needs_promtool: Final = tool("promtool", "prometheus", "checks and tests the ale
 needs_amtool: Final = tool("amtool", "prometheus-alertmanager", "checks whom Alertmanager tells")
 
 
-def rules(directory: Path = RULES) -> list[Rule]:
+@cache
+def rules(directory: Path = RULES) -> tuple[Rule, ...]:
     """Those of every file, in their order."""
-    return [
+    return tuple(
         Rule(
             group["name"],
             rule.get("alert") or rule["record"],
@@ -113,7 +115,7 @@ def rules(directory: Path = RULES) -> list[Rule]:
         for path in sorted(directory.glob("*.rules.yml"))
         for group in yaml.safe_load(path.read_text("utf-8"))["groups"]
         for rule in group["rules"]
-    ]
+    )
 
 
 def alerts() -> list[Rule]:
@@ -121,11 +123,11 @@ def alerts() -> list[Rule]:
     return [rule for rule in rules() if rule.alerting]
 
 
-def rule_tests() -> Iterator[tuple[Path, Any]]:
+@cache
+def rule_tests() -> tuple[tuple[Path, Any], ...]:
     """File and test, of each test of the rules."""
-    for path in sorted(RULE_TESTS.glob("*.test.yml")):
-        for test in yaml.safe_load(path.read_text("utf-8"))["tests"]:
-            yield path, test
+    paths = sorted(RULE_TESTS.glob("*.test.yml"))
+    return tuple((path, test) for path in paths for test in yaml.safe_load(path.read_text("utf-8"))["tests"])
 
 
 def panels(dashboard: Any) -> Iterator[Any]:
@@ -149,6 +151,13 @@ def panel_expressions() -> list[str]:
         for panel in panels(dashboard)
         for target in panel["targets"]
     ]
+
+
+def page_expressions() -> list[str]:
+    """What the list of alerts and the runbook tell to ask Prometheus."""
+    pages = [ROOT / "docs" / "alerts.md", *sorted((ROOT / "docs" / "runbook").glob("*.md"))]
+    blocks = [block for path in pages for block in _PROMQL.findall(path.read_text("utf-8"))]
+    return [in_fence or quoted for in_fence, quoted in blocks]
 
 
 @cache

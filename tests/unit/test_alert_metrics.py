@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from schemas.codes import Disposition, Lane, Outcome, RejectReason
-from tests.alerting import exposed, names_in, panel_expressions, rule_tests, rules, selections_in
+from tests.alerting import exposed, names_in, page_expressions, panel_expressions, rule_tests, rules, selections_in
 from tests.samples import configuration
 
 TARGET: Final = {"job", "instance"}
@@ -40,8 +40,8 @@ def test_names_are_found_in_an_expression() -> None:
     assert names_in(expression) == {"a_total", "b:c:d", "up", "f_bucket"}
 
 
-def test_every_metric_that_a_rule_or_panel_names_exists_in_the_code() -> None:
-    expressions = [*(rule.expression for rule in rules()), *panel_expressions()]
+def test_every_metric_that_a_rule_a_panel_or_a_page_names_exists_in_the_code() -> None:
+    expressions = [*(rule.expression for rule in rules()), *panel_expressions(), *page_expressions()]
     named = {name for expression in expressions for name in names_in(expression)}
     assert named - exposed().keys() - recorded() - PROMETHEUS.keys() == set()
 

@@ -18,12 +18,15 @@ from tests.alerting import (
     RULES,
     alerts,
     needs_promtool,
+    page_expressions,
     panel_expressions,
     rule_tests,
 )
 
 ALWAYS: Final = "Watchdog"
 """There is no way for it not to fire."""
+PLANNED_COMMANDS: Final = {"backlog", "reconcile"}
+"""Come with the ledger. To go when docs/commands.md has them."""
 FOR_DESKS: Final = {"backlog", "status"}
 SILENCED: Final = {
     "the ledger catches up": "referral_ledger_caught_up{",
@@ -88,10 +91,11 @@ def silenced(test: Any, series: str) -> Any:
 
 
 @needs_promtool
-def test_what_the_panels_ask_is_promql(tmp_path: Path) -> None:
-    asked = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(panel_expressions())]
-    path = tmp_path / "panels.yml"
-    path.write_text(json.dumps({"groups": [{"name": "panels", "rules": asked}]}))
+def test_what_panels_and_pages_ask_is_promql(tmp_path: Path) -> None:
+    expressions = [*panel_expressions(), *page_expressions()]
+    asked = [{"record": f"asked:{number}", "expr": expr} for number, expr in enumerate(expressions)]
+    path = tmp_path / "asked.yml"
+    path.write_text(json.dumps({"groups": [{"name": "asked", "rules": asked}]}))
     promtool("check", "rules", str(path))
 
 
@@ -135,6 +139,13 @@ def test_every_page_of_the_runbook_is_an_alerts_and_answers_the_same_questions()
     for name, text in pages.items():
         headings = re.findall(r"^(#+ .+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
         assert headings == [f"# {name}", "## If ignored", "## Check", "## Do", "## Not real when"], name
+
+
+def test_every_command_that_the_runbook_names_exists() -> None:
+    known = set(re.findall(r"^## referrals (\S+)$", (ROOT / "docs" / "commands.md").read_text("utf-8"), re.MULTILINE))
+    for path in (ROOT / "docs" / "runbook").glob("*.md"):
+        named = set(re.findall(r"(?:^|`)referrals ([a-z-]+)", path.read_text("utf-8"), re.MULTILINE))
+        assert named - known - PLANNED_COMMANDS == set(), path.name
 
 
 def test_the_list_of_alerts_says_what_the_rules_say() -> None:
