@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from services.router.document import page
-from tests.samples import DEPLOY, configuration
+from tests.samples import configuration
 
-ROOT: Final = DEPLOY.parent
+ROOT: Final = Path(__file__).parent.parent
+DEPLOY: Final = ROOT / "deploy"
 RULES: Final = DEPLOY / "prometheus" / "rules"
 DEMO: Final = DEPLOY / "demo" / "prometheus" / "rules"
 RULE_TESTS: Final = ROOT / "tests" / "rules"
