@@ -32,7 +32,9 @@ lint: $(INSTALLED) ## style, types, import walls, generated files up to date
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m services.router.document --check
+	@$(BIN)/python -m services.ledger.document --check
 	@$(BIN)/python -m services.console.reference --check
+	@$(BIN)/python -m services.console.demo_rules --check
 
 .PHONY: faults
 faults: needs-broker $(INSTALLED) ## the long fault campaign: 100,000 referrals through kills, pauses and lost answers
@@ -58,9 +60,11 @@ schemas: $(INSTALLED) ## JSON Schema and AsyncAPI from the models
 	@$(BIN)/python -m schemas.generate
 
 .PHONY: docs
-docs: schemas ## every generated file: schemas, docs/metrics.md and docs/commands.md from the code
+docs: schemas ## every generated file: schemas, docs/metrics.md and docs/commands.md from the code, the rules of the demo
 	@$(BIN)/python -m services.router.document
+	@$(BIN)/python -m services.ledger.document
 	@$(BIN)/python -m services.console.reference
+	@$(BIN)/python -m services.console.demo_rules
 
 .PHONY: lock
 lock: ## settle every dependency anew in requirements/ (UPGRADE=--upgrade takes newer versions)

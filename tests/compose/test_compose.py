@@ -9,6 +9,7 @@ import pytest
 from schemas import topics
 from schemas.canonical import canonical
 from schemas.envelope import Envelope
+from tests.alerting import rules
 from tests.compose.stack import Stack, until
 from tests.samples import as_json, configuration, envelope
 
@@ -92,6 +93,12 @@ def test_prometheus_sees_the_router_and_what_it_does(stack: Stack) -> None:
     before = stack.exposed(received)
     stack.publish(*referral("compose-counted"))
     until(lambda: stack.query(received) == [before + 1])
+
+
+def test_prometheus_evaluates_every_rule(stack: Stack) -> None:
+    until(lambda: stack.query("sum(prometheus_rule_group_rules)") == [float(len(rules()))])
+    until(lambda: stack.query('ALERTS{alertname="Watchdog", alertstate="firing"}') == [1.0])
+    assert stack.query("sum(prometheus_rule_evaluation_failures_total)") == [0.0]
 
 
 def test_restarts_lose_nothing_and_double_nothing(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """docker-compose.yml says the same as the code: the broker's properties, Kafka's version, what is published."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ import yaml
 
 from services.runtime import distribution
 from services.runtime.node_properties import CLIENT, CONTROLLER, INTERNAL, Node, properties
+from tests.alerting import rules
 
 FILE: Final = Path(__file__).parents[2] / "docker-compose.yml"
 PLACES: Final = {"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs"}
@@ -46,3 +48,11 @@ def test_nothing_is_published_but_on_loopback_and_each_port_can_be_moved(service
 def test_nothing_is_simulated_unless_asked_for(services: Any) -> None:
     assert [name for name, service in services.items() if "SIMULATE" in service.get("environment", ())] == ["simulator"]
     assert services["simulator"]["profiles"] == ["simulate"]
+
+
+def test_prometheus_has_its_rules_and_remembers_as_long_as_they_look_back(services: Any) -> None:
+    prometheus = services["prometheus"]
+    assert "./deploy/prometheus/rules:/etc/prometheus/rules:ro" in prometheus["volumes"]
+    (kept_days,) = [int(word.split("=")[1][:-1]) for word in prometheus["command"] if "retention.time" in word]
+    spans = [re.findall(r"\[(\d+)d\]|offset (\d+)d", rule.expression) for rule in rules()]
+    assert kept_days > max(sum(int(days or 0) for pair in span for days in pair) for span in spans) > 0
