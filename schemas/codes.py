@@ -168,6 +168,18 @@ class RejectReason(Code):
     IDENTITY_CONFLICT = "identity_conflict"
 
 
+class EntryState(Code):
+    """Where an entry stands. The first two are the backlog, the last three are out of the desk's hands."""
+
+    WAITING = "waiting"
+    SHELVED = "shelved"
+    IN_HAND = "in_hand"
+    CLOSED = "closed"
+    FORWARDED = "forwarded"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
 class StatusType(Code):
     """What a desk reports about an entry."""
 
@@ -216,6 +228,9 @@ LOOKED_DISPOSITIONS = frozenset(
     }
 )
 """Dispositions that imply a human looked."""
+
+ACTION_DISPOSITIONS = LOOKED_DISPOSITIONS
+"""Dispositions by which something was done; partners learn no more of a closing than whether it is one of these."""
 
 
 class TrackStep(Code):

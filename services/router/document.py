@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from policy.configuration import Configuration, load
 from services.router.metrics import RouterMetrics
-from services.runtime import exits
 from services.runtime.metrics import document
+from services.runtime.pages import keep
 
 PAGE: Final = Path("docs/metrics.md")
 HEAD: Final = """# Metrics
@@ -31,14 +31,7 @@ def page(configuration: Configuration) -> str:
 
 def main(arguments: list[str]) -> int:
     """0 when written or up to date, 1 when `--check` finds it old."""
-    text = page(load(Path("deploy")))
-    if "--check" not in arguments:
-        PAGE.write_text(text)
-        return exits.DONE
-    if PAGE.exists() and PAGE.read_text() == text:
-        return exits.DONE
-    print(f"{PAGE} is not what the code says: run `make docs`", file=sys.stderr)  # noqa: T201 - a command's answer
-    return exits.FOUND
+    return keep(PAGE, page(load(Path("deploy"))), arguments)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from services.runtime.exits import CannotRun
+from services.runtime.rendered import Rendered
 
 Readiness = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Whether the service does its work now, and the counts or codes that say why (they are shown to whoever asks)."""
@@ -37,7 +38,7 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serve(
-    registry: CollectorRegistry,
+    registry: CollectorRegistry | Rendered,
     readiness: Readiness,
     host: str,
     port: int,
@@ -70,10 +71,14 @@ async def serve(
         listener.close()
 
 
-def application(registry: CollectorRegistry, readiness: Readiness, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
+def application(
+    registry: CollectorRegistry | Rendered, readiness: Readiness, extra_routes: Sequence[BaseRoute] = ()
+) -> Starlette:
     """The ASGI application itself, for tests without a port."""
 
     async def metrics(request: Request) -> Response:
+        if isinstance(registry, Rendered):
+            return Response(registry.text, headers={"content-type": registry.content_type})
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 

@@ -47,6 +47,9 @@ class Event(StrEnum):
     LEAVING = "leaving"
     STOPPED = "stopped"
     CRASHED = "crashed"
+    TOOK_OVER = "took_over"
+    SESSION_FAILED = "session_failed"
+    EVENT_REFUSED = "event_refused"
     FOREIGN_LOG = "foreign_log"
 
 

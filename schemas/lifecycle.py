@@ -1,0 +1,148 @@
+"""What may become of an entry at a desk: which status event may follow which, as one table. Pure.
+
+`course` folds an entry's status events in the order of the desk's topic. It asks for nothing else, so that the
+result is the same whenever the queue record is read: before them, between them or after them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from schemas.codes import (
+    LOOKED_DISPOSITIONS,
+    ActorRole,
+    Disposition,
+    EntryState,
+    StatusType,
+)
+
+_OPEN: Final = (EntryState.WAITING, EntryState.SHELVED, EntryState.IN_HAND)
+
+STEPS: Final[Mapping[StatusType, Mapping[EntryState, EntryState]]] = {
+    StatusType.LOOKED: {
+        EntryState.WAITING: EntryState.SHELVED,
+        EntryState.SHELVED: EntryState.SHELVED,
+        EntryState.IN_HAND: EntryState.IN_HAND,
+    },
+    StatusType.SHELVED: dict.fromkeys(_OPEN, EntryState.SHELVED),
+    StatusType.TAKEN_UP: dict.fromkeys(_OPEN, EntryState.IN_HAND),
+    StatusType.RETURNED: {EntryState.IN_HAND: EntryState.SHELVED},
+    StatusType.FORWARDED: dict.fromkeys(_OPEN, EntryState.FORWARDED),
+    StatusType.CLOSED: dict.fromkeys(_OPEN, EntryState.CLOSED),
+    StatusType.REOPENED: {EntryState.CLOSED: EntryState.SHELVED},
+}
+"""Event → state it may come in → state it leads to. What is not here can not happen: it is contested.
+
+A state that says somebody looked (shelved, in hand) is reached only where somebody did: else it stays waiting.
+"""
+
+_LOOKS: Final = frozenset({StatusType.LOOKED, StatusType.SHELVED, StatusType.TAKEN_UP})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What counts of a status event. `at_ms`: the broker's time of it, Unix ms; a desk's own clock decides nothing."""
+
+    event: StatusType
+    role: ActorRole
+    at_ms: int
+    disposition: Disposition | None = None
+    to: str | None = None
+
+    @property
+    def is_look(self) -> bool:
+        """Whether a human has looked, by this event alone. What a system says of itself is no look."""
+        if self.role is ActorRole.SYSTEM:
+            return False
+        return self.event in _LOOKS or self.disposition in LOOKED_DISPOSITIONS
+
+
+class Closing(NamedTuple):
+    """One closing: with what, whether nobody had looked, when (Unix ms), and in which stay."""
+
+    disposition: Disposition
+    unlooked: bool
+    at_ms: int
+    tenure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How far a desk's events brought an entry. `tenure` counts its stays at the desk, from 1.
+
+    `looked_ms`, `taken_ms`, `closed_ms` and what is said of a forwarding are of the stay in hand; `looks`, `closings`
+    and `forwards` are of all stays, and only grow as events are added. `unlooked`: closed although nobody had looked.
+    """
+
+    state: EntryState = EntryState.WAITING
+    tenure: int = 1
+    looked_ms: int | None = None
+    taken_ms: int | None = None
+    closed_ms: int | None = None
+    disposition: Disposition | None = None
+    unlooked: bool = False
+    forwarded_to: str | None = None
+    forwarded_by: ActorRole | None = None
+    forwarded_ms: int | None = None
+    looks: int = 0
+    closings: tuple[Closing, ...] = ()
+    forwards: int = 0
+    contested: int = 0
+
+    def after(self, step: Step, most_forwards: int | None = None) -> "Course":
+        """The course with one more event; contested where it can not follow, or is a forwarding too many."""
+        state = STEPS[step.event].get(self.state)
+        forwarded = state is EntryState.FORWARDED
+        if state is None or (forwarded and most_forwards is not None and self.forwards >= most_forwards):
+            return replace(self, contested=self.contested + 1)
+        looked_ms, looks = self.looked_ms, self.looks
+        if looked_ms is None and step.is_look:
+            looked_ms, looks = step.at_ms, looks + 1
+        if looked_ms is None and state in _OPEN:
+            state = EntryState.WAITING
+        closed = state is EntryState.CLOSED
+        closing: tuple[Closing, ...] = ()
+        if closed and step.disposition is not None:
+            closing = (Closing(step.disposition, looked_ms is None, step.at_ms, self.tenure),)
+        return Course(
+            state=state,
+            tenure=self.tenure,
+            looked_ms=looked_ms,
+            taken_ms=step.at_ms if self.taken_ms is None and state is EntryState.IN_HAND else self.taken_ms,
+            closed_ms=step.at_ms if closed else None,
+            disposition=step.disposition if closed else None,
+            unlooked=closed and looked_ms is None,
+            forwarded_to=step.to if forwarded else None,
+            forwarded_by=step.role if forwarded else None,
+            forwarded_ms=step.at_ms if forwarded else None,
+            looks=looks,
+            closings=self.closings + closing,
+            forwards=self.forwards + forwarded,
+            contested=self.contested,
+        )
+
+    def again(self) -> "Course":
+        """The next stay: what was forwarded has come back, and nobody has looked at it since."""
+        return replace(
+            Course(tenure=self.tenure + 1),
+            looks=self.looks,
+            closings=self.closings,
+            forwards=self.forwards,
+            contested=self.contested,
+        )
+
+
+def course(steps: Iterable[Step], tenure: int = 1, most_forwards: int | None = None) -> Course:
+    """The fold. `tenure`: how often the referral came to this desk, as its queue records say; at least 1.
+
+    `most_forwards`: how often it can have gone on to another desk in all, None for no limit. What follows a forwarding
+    belongs to the next stay, where there is one; where there is none yet, it is contested.
+    """
+    found = Course()
+    for step in steps:
+        if found.state is EntryState.FORWARDED and found.tenure < tenure:
+            found = found.again()
+        found = found.after(step, most_forwards)
+    if found.state is EntryState.FORWARDED and found.tenure < tenure:
+        found = found.again()
+    return found

@@ -1,0 +1,295 @@
+"""What one transaction does: values in, changed entries, counts and messages out. Pure but for what it is given.
+
+Reading order within the batch is that of the topics; between topics any order gives the same entries.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from schemas.codes import ActorRole, Outcome
+from schemas.lifecycle import Course
+from services.ledger.entry import Entry, Meaning, absorb, erase, opened, rank_of, renew, settle, unmet
+from services.ledger.reading import Arrival, Receipted, Reported, Tracked, entry_key
+from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
+from services.ledger.streams import Gap, Stream, StreamKey
+from services.ledger.tally import (
+    NOTHING,
+    REJECTED,
+    Before,
+    CounterKey,
+    Counters,
+    Tallies,
+    TallyKey,
+    before,
+    count,
+)
+from services.ledger.terms import Terms
+
+_ACCEPTED: Final = (Outcome.ROUTED, Outcome.AMENDED, Outcome.WITHDRAWN, Outcome.UNROUTABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A status event with its offset in the desk's topic."""
+
+    reported: Reported
+    place: int
+
+
+ReportKey = tuple[str, str]
+"""Partner and report."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database holds of all that a batch speaks of. The batch changes it in place."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    events: dict[str, list[Placed]] = field(default_factory=dict)
+    desks: dict[ReportKey, set[str]] = field(default_factory=dict)
+    """Desks that have an entry of a report, for those reports that a receipt in the batch may concern."""
+    amendments: dict[ReportKey, Amendment] = field(default_factory=dict)
+    rejections: dict[ReportKey, int] = field(default_factory=dict)
+    tracks: set[tuple[str, str]] = field(default_factory=set)
+    """(key, identity) of the track events that are there."""
+
+
+def is_wide(receipt: Receipted) -> bool:
+    """Whether it may concern every desk of its report: all of them, and its amendment, must then be known."""
+    if receipt.report is None or receipt.command is not None:
+        return False
+    return receipt.outcome is Outcome.REJECTED or _amends(receipt)
+
+
+def _amends(receipt: Receipted) -> bool:
+    """Whether it may name other desks than one before. What resolves nowhere any more does, and a late `new` too."""
+    if receipt.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
+        return receipt.revision is not None
+    return receipt.outcome in _ACCEPTED and receipt.revision is not None and receipt.revision > 1
+
+
+class Batch:
+    """Applies values to what is known, and gathers what to store.
+
+    `streams` is the ledger's own memory of all streams; `comparable` says from which ingress offset on the receipts
+    of a source are kept.
+    """
+
+    def __init__(
+        self,
+        known: Known,
+        streams: dict[StreamKey, Stream],
+        comparable: Mapping[str, int],
+        terms: Terms,
+        slot_ms: int,
+        now_ms: int,
+    ) -> None:
+        self.known = known
+        self.tallies: Tallies = Counter()
+        self.counters: Counters = Counter()
+        self.new_events: list[Placed] = []
+        self.new_tracks: list[Tracked] = []
+        self.messages: list[Message] = []
+        self.gaps: list[tuple[StreamKey, Gap]] = []
+        self.touched_streams: set[StreamKey] = set()
+        self.heard: dict[str, int] = {}
+        self.changed_amendments: set[ReportKey] = set()
+        self.changed_rejections: set[ReportKey] = set()
+        self._before: dict[str, Before] = {}
+        self._fresh: Counter[str] = Counter()
+        self._unsettled: set[str] = set()
+        self._amended_before: dict[ReportKey, Amendment | None] = {}
+        self._streams = streams
+        self._comparable = comparable
+        self._terms = terms
+        self._slot_ms = slot_ms
+        self._now_ms = now_ms
+
+    @property
+    def changed(self) -> Iterable[Entry]:
+        """Every entry that was made or changed; those without an `id` are new."""
+        return (self.known.entries[key] for key in self._before)
+
+    def arrive(self, arrival: Arrival) -> None:
+        """A queue record: opens a stay, amends or repeats, and is counted as one of these in its queue."""
+        self._number(arrival)
+        key = arrival.key
+        entry = self.known.entries.get(key)
+        if entry is None:
+            entry = self._add(opened(arrival))
+            self._terms.settle_term(entry)
+            meaning = Meaning.OPENED
+        else:
+            self._touch(entry)
+            meaning = absorb(entry, arrival)
+            self._terms.settle_term(entry)
+            renew(entry, self._now_ms)
+            self._unsettled.add(key)
+        self.counters[CounterKey(meaning, arrival.desk, arrival.lane, "")] += 1
+        if arrival.withdrawn and meaning is not Meaning.REPEATED:
+            self.counters[CounterKey("withdrawn", arrival.desk, arrival.lane, "")] += 1
+        if self.known.rejections and not arrival.chain:
+            self._resend((arrival.partner, arrival.report), arrival.received_ms)
+
+    def _add(self, entry: Entry) -> Entry:
+        self.known.entries[entry.key] = entry
+        self._before[entry.key] = NOTHING
+        desks = self.known.desks
+        if desks and (found := desks.get((entry.partner, entry.report))) is not None:
+            found.add(entry.desk)
+        return entry
+
+    def _number(self, arrival: Arrival) -> None:
+        key = StreamKey(arrival.desk, arrival.lane, arrival.source)
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._streams[key] = Stream()
+        self.touched_streams.add(key)
+        compared = arrival.ingress_offset >= self._comparable.get(arrival.source, 0)
+        if (gap := stream.advance(arrival.count, compared)) is not None:
+            self.gaps.append((key, gap))
+
+    def receive(self, receipt: Receipted) -> None:
+        """A receipt."""
+        if receipt.offset >= self._comparable.get(receipt.source, 0):
+            for desk, lane in receipt.destinations.items():
+                key = StreamKey(desk, lane, receipt.source)
+                self._streams.setdefault(key, Stream()).receipts += 1
+                self.touched_streams.add(key)
+        if receipt.report is None or receipt.command is not None:
+            return
+        report = receipt.partner, receipt.report
+        if receipt.outcome is Outcome.REJECTED:
+            self._reject(report, receipt.received_ms)
+        elif receipt.outcome in _ACCEPTED:
+            self._resend(report, receipt.received_ms)
+            if _amends(receipt):
+                self._amend(report, receipt)
+
+    def _reject(self, report: ReportKey, at_ms: int) -> None:
+        if self._came_after(report, at_ms):
+            return
+        since = self.known.rejections.get(report)
+        if since is None:
+            self.tallies[TallyKey(REJECTED, report[0], "", 0)] += 1
+        self.known.rejections[report] = max(at_ms, since or 0)
+        self.changed_rejections.add(report)
+
+    def _came_after(self, report: ReportKey, at_ms: int) -> bool:
+        """Whether the partner sent it again: receipts of two partitions may be read in the wrong order."""
+        keys = (entry_key(*report, desk) for desk in self.known.desks.get(report, ()))
+        found = [entry for key in keys if (entry := self.known.entries.get(key)) is not None]
+        return any(entry.met and not entry.chain and entry.arrived_ms > at_ms for entry in found)
+
+    def _resend(self, report: ReportKey, at_ms: int) -> None:
+        """The partner sent it and it was accepted, as a receipt or a queue says, whichever is read first."""
+        rejected_ms = self.known.rejections.get(report)
+        if rejected_ms is not None and at_ms > rejected_ms:
+            del self.known.rejections[report]
+            self.changed_rejections.add(report)
+            self.tallies[TallyKey(REJECTED, report[0], "", 0)] -= 1
+
+    def _amend(self, report: ReportKey, receipt: Receipted) -> None:
+        present = self.known.amendments.get(report)
+        assert receipt.revision is not None  # asked before
+        if present is not None and receipt.revision <= present.revision:
+            return
+        self._amended_before.setdefault(report, present)
+        self.known.amendments[report] = Amendment(receipt.revision, frozenset(receipt.destinations))
+        self.changed_amendments.add(report)
+        for desk in self.known.desks.get(report, ()):
+            if (entry := self.known.entries.get(entry_key(*report, desk))) is not None:
+                self._touch(entry)
+
+    def report(self, placed: Placed) -> None:
+        """A status event of a desk."""
+        reported = placed.reported
+        desk, at_ms = reported.desk, reported.step.at_ms
+        self.heard[desk] = max(at_ms, self.heard.get(desk, 0))
+        events = self.known.events.setdefault(reported.key, [])
+        if any(present.reported.identity == reported.identity for present in events):
+            self.counters[CounterKey("status", desk, "", "repeated")] += 1
+            return
+        entry = self.known.entries.get(reported.key)
+        if entry is None:
+            entry = self._add(unmet(reported.key, reported.partner, reported.report, desk))
+            entry.arrived_ms = at_ms
+        self._touch(entry)
+        events.append(placed)
+        self.new_events.append(placed)
+        self._fresh[reported.key] += 1
+        self._unsettled.add(reported.key)
+
+    def track(self, tracked: Tracked) -> None:
+        """A country's own step: beside the entry, changing nothing of it."""
+        if (tracked.key, tracked.identity) in self.known.tracks:
+            return
+        self.known.tracks.add((tracked.key, tracked.identity))
+        self.new_tracks.append(tracked)
+
+    def fault(self, desk: str, result: str) -> None:
+        """A status event that changes nothing."""
+        self.counters[CounterKey("status", desk, "", result)] += 1
+
+    def expire(self, entry: Entry) -> None:
+        """Its term is over."""
+        self._touch(entry)
+        erase(entry, self._now_ms)
+
+    def miss(self, entry: Entry) -> None:
+        """The time to look passed, and nobody has looked."""
+        self._touch(entry)
+        entry.missed = True
+
+    def finish(self) -> None:
+        """Settle what was touched, once each: counts, outcomes, commands."""
+        amended = bool(self.known.amendments)
+        for key, was in self._before.items():
+            entry = self.known.entries[key]
+            course = self._settle(entry) if key in self._unsettled else None
+            closings = () if course is None else course.closings
+            count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
+            if amended or was is not NOTHING or course is not None or entry.withdrawn:
+                self.messages += self._said(was, entry, course)
+        self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
+
+    def _settle(self, entry: Entry) -> Course:
+        events = sorted(self.known.events.get(entry.key, ()), key=lambda placed: placed.place)
+        steps = [placed.reported.step for placed in events]
+        contested = entry.contested
+        found = settle(entry, steps, self._terms.target_ms(entry.desk, entry.lane), self._now_ms)
+        if fresh := self._fresh[entry.key]:
+            disputed = min(fresh, max(0, found.contested - contested))
+            for result, number in (("contested", disputed), ("applied", fresh - disputed)):
+                if number:
+                    self.counters[CounterKey("status", entry.desk, "", result)] += number
+        return found
+
+    def _said(self, was: Before, entry: Entry, course: Course | None) -> list[Message]:
+        found = outcomes(was, entry, _rfc3339(self._now_ms), self._now_ms)
+        by = course.forwarded_by if course is not None else None
+        if (message := pass_on(entry, by or ActorRole.SYSTEM, self._now_ms)) is not None:
+            found.append(message)
+        if self._is_unnamed_now(was, entry) and (message := unname(entry, self._now_ms)) is not None:
+            found.append(message)
+        return found
+
+    def _is_unnamed_now(self, was: Before, entry: Entry) -> bool:
+        """Whether this batch made it so: what was so before was said then. A newer record is withdrawn anew."""
+        report = entry.partner, entry.report
+        now = self.known.amendments.get(report)
+        if not is_unnamed(entry, now):
+            return False
+        then = self._amended_before.get(report, now)
+        return was.rank != rank_of(entry) or not is_unnamed(entry, then)
+
+    def _touch(self, entry: Entry) -> None:
+        if entry.key not in self._before:
+            self._before[entry.key] = before(entry, self._slot_ms)
+
+
+def _rfc3339(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,72 @@
+"""Whether what was received is accounted for: checkpoints of both counts, held against each other when they must meet.
+
+Every few seconds the counts of queue records and of receipts are noted, and then the ends of all topics. Once every
+topic is read past its end, what one count had at that moment the other must have too.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from services.ledger.reader import Place
+from services.ledger.streams import (
+    NONE,
+    Checkpoint,
+    Disagreement,
+    Stream,
+    StreamKey,
+    checkpoint,
+    disagreements,
+    residue,
+)
+
+EVERY_S: Final = 5.0
+LATE_S: Final = 60.0
+"""A checkpoint that is not met within this means that the ledger is catching up."""
+
+
+class Ends(Protocol):
+    """How far partitions are read, and how far they go."""
+
+    reached: dict[Place, int]
+
+    def ends(self, places: Mapping[Place, int]) -> dict[Place, int]:
+        """The next offset of each now."""
+
+
+class Conservation:
+    """Remembers one checkpoint, and what the last one that was met left over."""
+
+    def __init__(self, streams: Mapping[StreamKey, Stream]) -> None:
+        self._streams = streams
+        self._then: Checkpoint | None = None
+        self._ends: dict[Place, int] = {}
+        self._taken_at = 0.0
+        self._left: Mapping[StreamKey, Disagreement] = {}
+        self._behind = 0
+        self.caught_up = False
+
+    def weigh(self, topics: Ends, now_s: float) -> tuple[dict[tuple[str, str], int], int, bool]:
+        """Residue by (desk, lane), offsets behind, and whether the topics have been read to their ends."""
+        if self._then is not None:
+            self._behind = sum(max(0, end - topics.reached.get(place, 0)) for place, end in self._ends.items())
+            if not self._behind:
+                self._left = disagreements(self._then, self._streams)
+                self.caught_up = True
+                self._then = None
+            elif now_s - self._taken_at > LATE_S:
+                self.caught_up = False
+                self._then = None
+        if self._then is None and now_s - self._taken_at >= EVERY_S:
+            self._then = checkpoint(self._streams)
+            self._ends = topics.ends(topics.reached)
+            self._taken_at = now_s
+        return self.residue(), self._behind, self.caught_up
+
+    def residue(self) -> dict[tuple[str, str], int]:
+        """By (desk, lane), where there is any."""
+        found: Counter[tuple[str, str]] = Counter()
+        for key, stream in self._streams.items():
+            if number := residue(stream, self._left.get(key, NONE)):
+                found[key.desk, key.lane] += number
+        return dict(found)

@@ -1,0 +1,250 @@
+"""One referral at one desk: what it is, after all that was said about it. Pure, and the same in any order of reading.
+
+Two parts that do not wait for each other: what the queue records say (`absorb`), and what the desk's status events
+say (`settle`). The state is made of both, and of what the clock did.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from schemas.codes import Disposition, EntryState, Lane
+from schemas.lifecycle import Course, Step, course
+from schemas.records import MAX_DESKS
+from services.ledger.reading import Arrival, partner_term_ms
+
+UNMET: Final = ""
+"""The state of an entry that so far only status events speak of. It is in no count of entries."""
+
+
+class Meaning(StrEnum):
+    """What a queue record is to its entry: each record is one of these. The counter's name."""
+
+    OPENED = "opened"
+    AMENDED = "amended"
+    REPEATED = "repeated"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A row of the ledger. Times are Unix ms, None where it has not happened.
+
+    `chain`: the desks that had it before this stay. `records` counts its queue records; `ranks` names theirs when
+    there is more than one, so that repeats can be told. `events` counts its status events. `passed`: the rank last
+    passed on to the desk it was forwarded to. `missed`: the time to look passed without a look.
+    """
+
+    key: str
+    partner: str
+    report: str
+    desk: str
+    lane: Lane
+    state: str = UNMET
+    tenure: int = 1
+    revision: int = 0
+    withdrawn: bool = False
+    arrived_ms: int = 0
+    expires_ms: int | None = None
+    captured_ms: int | None = None
+    chain: str = ""
+    roles: str = ""
+    reasons: str = ""
+    envelope: bytes | None = None
+    records: int = 0
+    ranks: str = ""
+    events: int = 0
+    looked_ms: int | None = None
+    taken_ms: int | None = None
+    closed_ms: int | None = None
+    disposition: Disposition | None = None
+    unlooked: bool = False
+    forwarded_to: str | None = None
+    looks: int = 0
+    closings: int = 0
+    forwards: int = 0
+    contested: int = 0
+    passed: str = ""
+    missed: bool = False
+    expired_ms: int | None = None
+    id: int | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether a queue record of it was read."""
+        return self.records > 0
+
+    @property
+    def most_forwards(self) -> int | None:
+        """How often it can have been forwarded in all; None where nothing stands against once more.
+
+        What is erased can not be passed on any more, but what was passed on stays so. And a chain can not name more
+        desks: then only the stays before this one can have ended so.
+        """
+        if not self.met:
+            return None
+        if self.envelope is None:
+            return self.forwards
+        return self.tenure - 1 if self.chain.count(",") + 2 >= MAX_DESKS else None
+
+
+def opened(arrival: Arrival) -> Entry:
+    """The entry that a first queue record makes."""
+    return Entry(
+        arrival.key,
+        arrival.partner,
+        arrival.report,
+        arrival.desk,
+        arrival.lane,
+        EntryState.WITHDRAWN if arrival.withdrawn else EntryState.WAITING,
+        arrival.tenure,
+        arrival.revision,
+        arrival.withdrawn,
+        arrival.received_ms,
+        arrival.expires_ms,
+        arrival.captured_ms,
+        arrival.chain,
+        arrival.roles,
+        arrival.reasons,
+        arrival.envelope,
+        1,
+    )
+
+
+def unmet(key: str, partner: str, report: str, desk: str) -> Entry:
+    """The entry of a status event whose queue record was not read yet. The lane is nobody's knowledge."""
+    return Entry(key, partner, report, desk, Lane.ROUTINE)
+
+
+def absorb(entry: Entry, arrival: Arrival) -> Meaning:
+    """Take in one more queue record: what it is to the entry. The entry's term is then the partner's alone.
+
+    Its term, and then `settle`, have to follow: nothing here looks at the clock or at what the desk said.
+    """
+    ranks = _ranks(entry)
+    rank = _written(arrival.rank)
+    meaning = _meaning(ranks, rank, arrival.tenure)
+    if not entry.met or arrival.rank > max(map(_parsed, ranks)):
+        _take_over(entry, arrival)
+    elif entry.envelope is not None:  # else it is erased, and only what speaks for it can make its term longer
+        entry.expires_ms = partner_term_ms(entry.envelope)
+    _stay(entry, arrival)
+    entry.records += 1
+    entry.ranks = " ".join(sorted({*ranks, rank}, key=_parsed)) if entry.records > 1 else ""
+    return meaning
+
+
+def _meaning(ranks: Sequence[str], rank: str, tenure: int) -> Meaning:
+    """One record opens each stay, whichever is read first; the others amend, or say what was said before."""
+    if rank in ranks:
+        return Meaning.REPEATED
+    return Meaning.AMENDED if any(_parsed(other)[1] == tenure for other in ranks) else Meaning.OPENED
+
+
+def settle(entry: Entry, steps: Sequence[Step], target_ms: int, now_ms: int) -> Course:
+    """Make of the entry what its status events say, in the order of their topic. `target_ms`: by when to look."""
+    found = course(steps, entry.tenure, entry.most_forwards)
+    entry.events = len(steps)
+    entry.looked_ms, entry.taken_ms = found.looked_ms, found.taken_ms
+    entry.closed_ms, entry.disposition, entry.unlooked = found.closed_ms, found.disposition, found.unlooked
+    entry.forwarded_to = found.forwarded_to
+    entry.looks, entry.closings, entry.forwards = found.looks, len(found.closings), found.forwards
+    entry.contested = found.contested
+    entry.state = _state(entry, found)
+    if entry.met:
+        entry.missed = _missed(entry, found, entry.arrived_ms + target_ms, now_ms)
+    return found
+
+
+def _missed(entry: Entry, found: Course, due_ms: int, now_ms: int) -> bool:
+    """Whether the time to look passed: told by the desk's act, else by the sweep, for as long as it is still so."""
+    acts = (found.looked_ms, found.closed_ms, found.forwarded_ms)
+    acted_ms = next((at_ms for at_ms in acts if at_ms is not None), None)
+    if acted_ms is not None:
+        return acted_ms > due_ms
+    return entry.missed and now_ms > due_ms
+
+
+def renew(entry: Entry, now_ms: int) -> None:
+    """After a record for an entry that was erased: it lives again where its term is longer now, else it stays erased.
+
+    So a longer term that is read after the sweep does what it would have done before it.
+    """
+    if entry.expired_ms is None:
+        return
+    if entry.expires_ms is not None and entry.expires_ms > now_ms:
+        entry.expired_ms = None
+    else:
+        _erase_content(entry)
+
+
+def erase(entry: Entry, now_ms: int) -> None:
+    """Its term is over: what it holds is erased; where the desk had not ended it, that is its end."""
+    entry.expired_ms = now_ms
+    _erase_content(entry)
+    if entry.state in _IN_THE_DESKS_HANDS:
+        entry.state = EntryState.EXPIRED
+
+
+def _erase_content(entry: Entry) -> None:
+    entry.envelope, entry.reasons, entry.roles, entry.captured_ms = None, "", "", None
+
+
+_IN_THE_DESKS_HANDS: Final = frozenset({EntryState.WAITING, EntryState.SHELVED, EntryState.IN_HAND})
+
+
+def _state(entry: Entry, found: Course) -> str:
+    """A desk's own end outlasts a withdrawal and the clock, in either order."""
+    if not entry.met:
+        return UNMET
+    if found.state in (EntryState.CLOSED, EntryState.FORWARDED):
+        return found.state
+    if entry.withdrawn:
+        return EntryState.WITHDRAWN
+    if entry.expired_ms is not None:
+        return EntryState.EXPIRED
+    return found.state
+
+
+def _take_over(entry: Entry, arrival: Arrival) -> None:
+    """This record speaks for the entry now."""
+    entry.lane, entry.revision, entry.withdrawn = arrival.lane, arrival.revision, arrival.withdrawn
+    entry.expires_ms, entry.envelope = arrival.expires_ms, arrival.envelope
+    entry.roles, entry.reasons, entry.captured_ms = arrival.roles, arrival.reasons, arrival.captured_ms
+
+
+def _stay(entry: Entry, arrival: Arrival) -> None:
+    """How it came here, and when, is of the newest stay, whichever record speaks: an amendment knows no chain.
+
+    Of two ways that led here at once the shorter one is kept, whatever was read first.
+    """
+    if not entry.met or arrival.tenure > entry.tenure:
+        entry.tenure, entry.arrived_ms, entry.chain = arrival.tenure, arrival.received_ms, arrival.chain
+        entry.missed = False
+    elif arrival.tenure == entry.tenure:
+        entry.arrived_ms = min(entry.arrived_ms, arrival.received_ms)
+        entry.chain = min(entry.chain, arrival.chain, key=lambda chain: (len(chain), chain))
+
+
+def rank_of(entry: Entry) -> str:
+    """What it is now, as far as its queue records say: the revision that speaks, in which stay."""
+    return _written((entry.revision, entry.tenure, entry.withdrawn))
+
+
+Rank = tuple[int, int, bool]
+
+
+def _ranks(entry: Entry) -> list[str]:
+    if not entry.met:
+        return []
+    return entry.ranks.split(" ") if entry.ranks else [rank_of(entry)]
+
+
+def _written(rank: Rank) -> str:
+    revision, tenure, withdrawn = rank
+    return f"{revision}.{tenure}{'w' if withdrawn else ''}"
+
+
+def _parsed(text: str) -> Rank:
+    revision, _, tenure = text.removesuffix("w").partition(".")
+    return int(revision), int(tenure), text.endswith("w")

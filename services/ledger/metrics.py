@@ -1,0 +1,227 @@
+"""The ledger's metrics (design/metrics.md), made from `Figures` when they are asked for: no entry is read."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeHistogramMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from policy.configuration import Configuration
+from policy.desks import Desk, Reporting
+from schemas.codes import Disposition, EntryState, Lane
+from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
+from services.ledger.reading import FaultKind
+from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE, REJECTED, TIME_BOUNDS_S, CounterKey
+
+EXPIRING_MS: Final = 30 * DAY_MS
+STATUS_RESULTS: Final = ("applied", "repeated", "contested", "orphaned", *FaultKind)
+
+
+class LedgerMetrics(Collector):
+    """Collects from the figures, for the desks that this ledger holds. Every series exists from the first scrape."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        desks: frozenset[str],
+        figures: Figures,
+        clock_ms: Callable[[], int],
+        registry: CollectorRegistry,
+    ) -> None:
+        self._desks = [desk for desk in configuration.desks.desks if desk.id in desks]
+        self._partners = [partner.id for partner in configuration.partners.partners]
+        self._figures = figures
+        self._clock_ms = clock_ms
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: registering need not collect."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, at one moment."""
+        with self._figures.lock:
+            now_ms = self._clock_ms()
+            families = [
+                *self._backlog(),
+                *self._aged(now_ms),
+                *self._happened(),
+                *self._configured(),
+                *self._of_the_ledger(),
+            ]
+        yield from families
+
+    def _backlog(self) -> Iterator[Metric]:
+        counts = self._figures.counts
+        for name, kind, meaning in (
+            ("entries_waiting", EntryState.WAITING, "Entries that no human has looked at"),
+            ("entries_shelved", EntryState.SHELVED, "Entries looked at and not taken up: still backlog"),
+            ("entries_in_hand", EntryState.IN_HAND, "Entries taken up"),
+            ("entries_overdue", OVERDUE, "Entries waiting past the desk's target"),
+        ):
+            family = GaugeMetricFamily(f"referral_{name}", meaning, labels=["desk", "lane"])
+            for desk, lane in self._queues(reporting=True):
+                family.add_metric([desk.id, lane], counts[kind, desk.id, lane])
+            yield family
+        unreported = GaugeMetricFamily(
+            "referral_entries_unreported",
+            "Entries at desks that do not report: unknown, not untouched",
+            labels=["desk"],
+        )
+        for desk in self._desks:
+            held = sum(counts[EntryState.WAITING, desk.id, lane] for lane in Lane)
+            unreported.add_metric([desk.id], 0 if _reports(desk) else held)
+        yield unreported
+        rejected = GaugeMetricFamily(
+            "referral_rejected_not_resent", "Reports rejected and not resent since", labels=["partner"]
+        )
+        for partner in self._partners:
+            rejected.add_metric([partner], counts[REJECTED, partner, ""])
+        yield rejected
+        orphaned = GaugeMetricFamily(
+            "referral_orphaned_events", "Entries that only status events speak of", labels=["desk"]
+        )
+        for desk in self._desks:
+            orphaned.add_metric([desk.id], counts[ORPHAN, desk.id, ""])
+        yield orphaned
+
+    def _aged(self, now_ms: int) -> Iterator[Metric]:
+        figures = self._figures
+        ages = GaugeHistogramMetricFamily(
+            "referral_waiting_age_seconds", "Ages of those still waiting", labels=["desk", "lane"]
+        )
+        oldest = GaugeMetricFamily(
+            "referral_oldest_waiting_timestamp_seconds",
+            "When the entry that waits longest arrived; 0 where none waits",
+            labels=["desk", "lane"],
+        )
+        expiring = GaugeMetricFamily(
+            "referral_entries_expiring", "Entries whose term ends within 30 days", labels=["desk", "lane"]
+        )
+        for desk, lane in self._queues(reporting=True):
+            _add_ages(ages, [desk.id, lane], [figures.ages(EntryState.WAITING, desk.id, lane, now_ms)], now_ms)
+            oldest.add_metric([desk.id, lane], figures.oldest.get((desk.id, lane), 0) / 1000)
+            ends = figures.slots.get((EXPIRES, desk.id, lane), {})
+            expiring.add_metric([desk.id, lane], sum(n for day, n in ends.items() if day <= now_ms + EXPIRING_MS))
+        yield from (ages, oldest, expiring)
+        evidence = GaugeHistogramMetricFamily(
+            "referral_evidence_age_seconds", "Ages of the oldest identifiers of those still waiting", labels=["lane"]
+        )
+        dying = GaugeMetricFamily(
+            "referral_evidence_expiring",
+            "Entries waiting whose subscriber records end within 30 days, or have ended",
+            labels=["desk", "lane"],
+        )
+        for lane in Lane:
+            every = [figures.ages(EVIDENCE, desk.id, lane, now_ms) for desk in self._desks]
+            _add_ages(evidence, [lane], every, now_ms)
+        for desk, lane in self._queues(reporting=True):
+            before_ms = now_ms + EXPIRING_MS - desk.evidence_seconds * 1000
+            captured = figures.slots.get((EVIDENCE, desk.id, lane), {})
+            dying.add_metric([desk.id, lane], sum(number for day, number in captured.items() if day <= before_ms))
+        yield from (evidence, dying)
+
+    def _happened(self) -> Iterator[Metric]:
+        for name, meaning in (
+            ("opened", "Entries that came to the desk"),
+            ("looked", "Entries that a human looked at for the first time"),
+            ("target_missed", "Entries whose target passed without a look"),
+            ("forwarded", "Entries that the desk forwarded"),
+            ("withdrawn", "Entries that the partner took back"),
+            ("expired", "Entries whose term ended before the desk did"),
+            ("amended", "Queue records that amended an entry"),
+            ("repeated", "Queue records that repeated one"),
+        ):
+            family = CounterMetricFamily(f"referral_{name}", meaning, labels=["desk", "lane"])
+            for desk, lane in self._queues():
+                family.add_metric([desk.id, lane], self._counted(name, desk.id, lane))
+            yield family
+        closed = CounterMetricFamily("referral_closed", "Entries closed", labels=["desk", "disposition"])
+        unlooked = CounterMetricFamily(
+            "referral_closed_unlooked", "Entries closed although nobody had looked", labels=["desk"]
+        )
+        status = CounterMetricFamily(
+            "referral_status_events", "Status events, by what came of them", labels=["desk", "result"]
+        )
+        for desk in self._desks:
+            for disposition in Disposition:
+                closed.add_metric([desk.id, disposition], self._counted("closed", desk.id, "", disposition))
+            unlooked.add_metric([desk.id], self._counted("closed_unlooked", desk.id))
+            for result in STATUS_RESULTS:
+                status.add_metric([desk.id, result], self._counted("status", desk.id, "", result))
+        yield from (closed, unlooked, status)
+        for name, meaning in (
+            ("time_to_look", "From arrival to the first look"),
+            ("time_to_close", "From arrival to closing"),
+        ):
+            times = HistogramMetricFamily(f"referral_{name}_seconds", meaning, labels=["lane"])
+            for lane in Lane:
+                bounds = [*map(str, TIME_BOUNDS_S), "+Inf"]
+                numbers = accumulate(self._counted(name, "", lane, bound) for bound in bounds)
+                buckets = list(zip(bounds, map(float, numbers), strict=True))
+                times.add_metric([lane], buckets, self._counted(name, "", lane, "sum"))
+            yield times
+
+    def _configured(self) -> Iterator[Metric]:
+        target = GaugeMetricFamily(
+            "referral_target_seconds", "By when somebody must have looked", labels=["desk", "lane"]
+        )
+        for desk, lane in self._queues():
+            target.add_metric([desk.id, lane], desk.targets[lane])
+        yield target
+        for name, meaning, value in (
+            ("desk_reporting", "1 where the desk reports what it does", lambda desk: int(_reports(desk))),
+            ("desk_silent_after_seconds", "After how long without a status event the desk is silent",
+             lambda desk: desk.silent_after_seconds),
+            ("desk_last_status_timestamp_seconds", "The broker's time of its last status event; 0: never",
+             lambda desk: self._figures.heard.get(desk.id, 0) / 1000),
+        ):  # fmt: skip
+            family = GaugeMetricFamily(f"referral_{name}", meaning, labels=["desk"])
+            for desk in self._desks:
+                family.add_metric([desk.id], value(desk))
+            yield family
+
+    def _of_the_ledger(self) -> Iterator[Metric]:
+        figures = self._figures
+        residue = GaugeMetricFamily(
+            "referral_conservation_residue",
+            "Referrals in doubt: received by running numbers and receipts, less those that are accounted for",
+            labels=["desk", "lane"],
+        )
+        for desk, lane in self._queues():
+            residue.add_metric([desk.id, lane], figures.residue.get((desk.id, lane), 0))
+        yield residue
+        for name, meaning, value in (
+            ("active", "1 where it holds the lease, 0 on a standby", int(figures.active)),
+            ("caught_up", "1 once it has read to the end of its topics", int(figures.caught_up)),
+            ("lag_records", "Offsets between what was read and the ends of the topics", figures.lag_records),
+            ("last_commit_timestamp_seconds", "When it last stored something", figures.last_commit_ms / 1000),
+        ):
+            yield GaugeMetricFamily(f"referral_ledger_{name}", meaning, value=value)
+
+    def _counted(self, name: str, desk: str, lane: str = "", code: str = "") -> int:
+        return self._figures.counters[CounterKey(name, desk, lane, code)]
+
+    def _queues(self, reporting: bool = False) -> Iterator[tuple[Desk, Lane]]:
+        """Every queue; or those of desks that say what they do: of others nothing is known."""
+        return ((desk, lane) for desk in self._desks for lane in Lane if not reporting or _reports(desk))
+
+
+def _reports(desk: Desk) -> bool:
+    return desk.reporting is Reporting.STATUS
+
+
+_BOUNDS: Final = (*map(str, map(float, AGE_BOUNDS_S)), "+Inf")
+
+
+def _add_ages(family: GaugeHistogramMetricFamily, labels: Sequence[str], ages: Sequence[Ages], now_ms: int) -> None:
+    buckets = [sum(numbers) for numbers in zip(*(found.buckets for found in ages), strict=True)]
+    total_s = sum(found.total_s(now_ms) for found in ages)
+    family.add_metric(labels, list(zip(_BOUNDS, map(float, accumulate(buckets)), strict=True)), total_s)

@@ -1,0 +1,167 @@
+"""Reads every topic of the ledger from positions that the database gives. Blocking: for a thread of its own.
+
+A partition counts as read up to what the client last said of it: a record's offset and one, or the end it met, which
+is behind markers and aborted records too (offsets are no count, design rule 3).
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from services.runtime.kafka import librdkafka_options
+from services.runtime.log import Event, Name, logger
+from services.runtime.settings import KafkaSettings
+
+BATCH: Final = 10_000
+_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+METADATA_S: Final = 10.0
+Place = tuple[str, int]
+
+log = logger()
+
+
+class TopicReader:
+    """Assigned partitions, and how far each is read."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._options = {
+            **librdkafka_options(kafka),
+            "group.id": "referral-ledger",  # never joined: positions are the database's
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "topic.metadata.refresh.interval.ms": 10_000,
+            "fetch.wait.max.ms": 50,
+            "fetch.error.backoff.ms": 50,
+            "queued.max.messages.kbytes": 65_536,
+            "queued.min.messages": 20_000,
+            "fetch.message.max.bytes": 1_048_588,
+            "log_level": 3,
+        }
+        self._consumer = Consumer(self._options)
+        self._admin = AdminClient({**librdkafka_options(kafka), "log_level": 3})
+        self.reached: dict[Place, int] = {}
+        """How far each partition is read: the next offset that may hold something."""
+
+    def past(self, positions: Mapping[Place, int]) -> None:
+        """These were stored. An end met in the same poll is further on: it is behind the markers."""
+        for place, offset in positions.items():
+            self.reached[place] = max(offset, self.reached[place])
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._consumer.close()
+
+    def cluster_id(self) -> str:
+        """The cluster's id."""
+        return str(self._consumer.list_topics(timeout=METADATA_S).cluster_id)
+
+    def partitions(self, topics: Iterable[str]) -> list[Place]:
+        """Every partition of those topics that are there."""
+        found = self._consumer.list_topics(timeout=METADATA_S).topics
+        return [(name, number) for name in topics if name in found for number in sorted(found[name].partitions)]
+
+    def start(self, places: Iterable[Place], positions: Mapping[Place, int]) -> None:
+        """Read these too, each from its position, or from its beginning where it has none."""
+        fresh = [place for place in places if place not in self.reached]
+        if not fresh:
+            return
+        self._consumer.incremental_assign(
+            [TopicPartition(*place, positions.get(place, OFFSET_BEGINNING)) for place in fresh]
+        )
+        self.reached |= {place: positions.get(place, 0) for place in fresh}
+
+    def poll(self, timeout_s: float) -> list[Message]:
+        """What arrived, at most `BATCH`; ends met are noted, and what heals by itself is waited out.
+
+        Raises KafkaException for what does not: a position that retention has overtaken is one.
+        """
+        records = []
+        for message in self._consumer.consume(BATCH, timeout_s):
+            error = message.error()
+            if error is None:
+                records.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._met_end(message)
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self._overtaken(message)
+            elif error.fatal() or (not error.retriable() and error.code() not in _PASSING):
+                raise KafkaException(error)
+        return records
+
+    def first_value(self, topic: str, partition: int) -> bytes | None:
+        """The value of the oldest record that is kept; None where there is none. Not for a partition that is read."""
+        place = TopicPartition(topic, partition)
+        low, high = self._consumer.get_watermark_offsets(place, timeout=METADATA_S)
+        if low >= high:
+            return None
+        other = Consumer({**self._options, "enable.partition.eof": True})
+        try:
+            other.assign([TopicPartition(topic, partition, low)])
+            deadline = time.monotonic() + METADATA_S
+            while time.monotonic() < deadline:
+                message = other.poll(0.5)
+                if message is None:
+                    continue
+                error = message.error()
+                if error is None:
+                    return message.value()
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return None
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        finally:
+            other.close()
+
+    def _met_end(self, message: Message) -> None:
+        place, offset = _place(message), message.offset()
+        if offset is not None:
+            self.reached[place] = max(self.reached[place], offset)
+
+    def _overtaken(self, message: Message) -> None:
+        """Retention took records before they were read: go on with what is left. The running numbers show the gap."""
+        place = _place(message)
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=METADATA_S)
+        log.error(Event.RETENTION_OVERTOOK, topic=Name(place[0]), partition=place[1], offsets=low - self.reached[place])
+        self._consumer.incremental_unassign([TopicPartition(*place)])
+        self._consumer.incremental_assign([TopicPartition(*place, low)])
+        self.reached[place] = low
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The next offset of each partition now, committed or not: all that a reader may have seen is before it."""
+        asked = self._admin.list_offsets(
+            {TopicPartition(*place): _LATEST for place in places},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=METADATA_S,
+        )
+        return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
+
+
+_PASSING: Final = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)
+
+
+def _place(message: Message) -> Place:
+    topic, partition = message.topic(), message.partition()
+    assert topic is not None and partition is not None  # noqa: PT018 - a record of a partition
+    return topic, partition

@@ -1,0 +1,273 @@
+"""Kafka records as values: arrivals from queues, receipts, status and track events. Pure: bad data is a `Fault`.
+
+Queue records and receipts are the router's, written from what was validated: here only what counts is read. Status
+and track events are a desk's, and are held to their contract.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from policy.configuration import Configuration
+from schemas.codes import Lane, Outcome, StatusType, TrackStep
+from schemas.lifecycle import Step
+from schemas.records import StatusEvent, TrackEvent
+
+MAX_EVENT_BYTES: Final = 4 * 1024
+"""Of a status or track event; a whole one takes less than 400."""
+
+Event = TypeVar("Event", StatusEvent, TrackEvent)
+_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
+Headers = Iterable[tuple[str, bytes | None]] | None
+
+
+class FaultKind(StrEnum):
+    """Why a record changes nothing. The metric's label and the log's key."""
+
+    NULL_VALUE = "null_value"
+    OVERSIZE = "oversize"
+    UNREADABLE = "unreadable"
+    FOREIGN_DESK = "foreign_desk"
+    UNKNOWN_DESK = "unknown_desk"
+    UNKNOWN_PARTNER = "unknown_partner"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A record that could not be taken for what its topic holds."""
+
+    kind: FaultKind
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A queue record. Times are Unix ms of the broker's clock, but `expires_ms` and `captured_ms`: the partner's.
+
+    `source` is the ingress partition it came from (`<topic>/<partition>`), `count` its running number there for this
+    queue. `tenure`: the how-manieth stay at this desk it is about; `chain` names the desks that had it before that
+    stay. `captured_ms` is the oldest of its identifiers. Not frozen: one is made for each record, and freezing it
+    takes three times as long.
+    """
+
+    key: str
+    partner: str
+    report: str
+    desk: str
+    lane: Lane
+    revision: int
+    withdrawn: bool
+    tenure: int
+    received_ms: int
+    source: str
+    ingress_offset: int
+    count: int
+    chain: str
+    roles: str
+    reasons: str
+    expires_ms: int | None
+    captured_ms: int | None
+    envelope: bytes
+
+    @property
+    def rank(self) -> tuple[int, int, bool]:
+        """Of two records of an entry the one of higher rank speaks."""
+        return self.revision, self.tenure, self.withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class Receipted:
+    """A receipt of the ingress or of a reroute command. `destinations`: desk → lane; `report` None: unreadable."""
+
+    source: str
+    offset: int
+    received_ms: int
+    outcome: Outcome
+    partner: str
+    report: str | None
+    revision: int | None
+    destinations: Mapping[str, str]
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A status event. `said_ms` is by the desk's clock, the step's time by the broker's: ours decides."""
+
+    key: str
+    partner: str
+    report: str
+    desk: str
+    step: Step
+    said_ms: int
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A country's own step after an outcome."""
+
+    key: str
+    step: TrackStep
+    at_ms: int
+    said_ms: int
+    role: str
+    from_day: str | None
+    until: str | None
+    identity: str
+
+
+def entry_key(partner: str, report: str, desk: str) -> str:
+    """An entry's identity as text. None of the three may hold a colon."""
+    return f"{partner}:{report}:{desk}"
+
+
+def read_arrival(desk: str, lane: Lane, value: bytes | None, headers: Headers) -> Arrival | Fault:
+    """A record of the queue of this desk and lane."""
+    if value is None:
+        return Fault(FaultKind.NULL_VALUE)
+    try:
+        return _arrival(desk, lane, value, dict(headers or ()))
+    except _UNREADABLE:
+        return Fault(FaultKind.UNREADABLE)
+
+
+def _arrival(desk: str, lane: Lane, value: bytes, headers: Mapping[str, Any]) -> Arrival:
+    partner, report, revision = headers["ce_id"].decode().split(":")
+    source, _, offset = headers["referral-ingress"].decode().rpartition("/")
+    chain = headers["referral-chain"].decode() if "referral-chain" in headers else ""
+    envelope = from_json(value)
+    withdrawn = envelope["action"] == "withdraw"
+    expires = envelope.get("expires_at")
+    tenure = 1
+    if chain:
+        chain, tenure = _stay(chain, desk, withdrawn)
+    return Arrival(
+        f"{partner}:{report}:{desk}",
+        partner,
+        report,
+        desk,
+        lane,
+        int(revision),
+        withdrawn,
+        tenure,
+        unix_ms(headers["referral-received"].decode()),
+        source,
+        int(offset),
+        int(headers["referral-count"]),
+        chain,
+        headers["referral-roles"].decode(),
+        headers["referral-reasons"].decode(),
+        None if expires is None else unix_ms(expires),
+        _oldest(envelope["identifiers"]) if "identifiers" in envelope else None,
+        value,
+    )
+
+
+def _stay(chain: str, desk: str, withdrawn: bool) -> tuple[str, int]:
+    """The desks before, and how often this one had it, this time included.
+
+    A withdrawal that comes from the desk itself is about the stay it is in, and adds none.
+    """
+    desks = chain.split(",")
+    if withdrawn and desks[-1] == desk:
+        del desks[-1]
+    return ",".join(desks), desks.count(desk) + 1
+
+
+def partner_term_ms(envelope: bytes) -> int | None:
+    """`expires_at` of an envelope that was read before."""
+    expires = from_json(envelope).get("expires_at")
+    return None if expires is None else unix_ms(expires)
+
+
+def _oldest(identifiers: Iterable[Mapping[str, Any]]) -> int | None:
+    times = [unix_ms(found["captured_at"]) for found in identifiers if found.get("captured_at")]
+    return min(times, default=None)
+
+
+def unix_ms(text: str) -> int:
+    """RFC 3339 with an offset as Unix milliseconds. ValueError for what is none."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no offset")
+    return round(moment.timestamp() * 1000)  # rounded: a float has no exact milliseconds
+
+
+def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) -> Receipted | Fault | None:
+    """A receipt of this partner, whose ingress topic is `ingress`; None for one of the test ingress."""
+    if value is None:
+        return Fault(FaultKind.NULL_VALUE)
+    try:
+        found = from_json(value)
+        if found.get("test"):
+            return None
+        mark = found.get("reroute")
+        return Receipted(
+            f"{reroute if mark else ingress}/{found['partition']}",
+            found["offset"],
+            unix_ms(found["received_at"]),
+            Outcome(found["outcome"]),
+            partner,
+            found["report"],
+            found["revision"],
+            {goal["desk"]: goal["lane"] for goal in found["destinations"]},
+            mark["command"] if mark else None,
+        )
+    except _UNREADABLE:
+        return Fault(FaultKind.UNREADABLE)
+
+
+def read_status(desk: str, value: bytes | None, at_ms: int, known: Configuration) -> Reported | Fault:
+    """An event in the status topic of this desk, appended at `at_ms`."""
+    event = _held_to(StatusEvent, value)
+    if isinstance(event, Fault):
+        return event
+    if event.desk != desk:
+        return Fault(FaultKind.FOREIGN_DESK)
+    if event.partner not in known.partners.by_id:
+        return Fault(FaultKind.UNKNOWN_PARTNER)
+    if event.event is StatusType.FORWARDED and event.to not in known.desks.by_id:
+        return Fault(FaultKind.UNKNOWN_DESK)
+    return Reported(
+        entry_key(event.partner, event.report, desk),
+        event.partner,
+        event.report,
+        desk,
+        Step(event.event, event.role, at_ms, event.disposition, event.to),
+        unix_ms(event.at),
+        _identity(event),
+    )
+
+
+def read_track(desk: str, value: bytes | None, at_ms: int) -> Tracked | Fault:
+    """An event in the track topic of this desk."""
+    event = _held_to(TrackEvent, value)
+    if isinstance(event, Fault):
+        return event
+    if event.desk != desk:
+        return Fault(FaultKind.FOREIGN_DESK)
+    key = entry_key(event.partner, event.report, desk)
+    days = event.from_day, event.until
+    return Tracked(key, event.step, at_ms, unix_ms(event.at), event.role, *days, _identity(event))
+
+
+def _held_to(model: type[Event], value: bytes | None) -> Event | Fault:
+    if value is None:
+        return Fault(FaultKind.NULL_VALUE)
+    if len(value) > MAX_EVENT_BYTES:
+        return Fault(FaultKind.OVERSIZE)
+    try:
+        return model.model_validate_json(value)
+    except ValidationError:
+        return Fault(FaultKind.UNREADABLE)
+
+
+def _identity(event: StatusEvent | TrackEvent) -> str:
+    """The same event sent twice has the same: its content decides, since headers are the sender's to leave out."""
+    return sha256(event.model_dump_json().encode()).hexdigest()[:32]

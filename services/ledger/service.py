@@ -1,0 +1,107 @@
+"""The ledger's life: stands by until it has the lease, serves as long as it holds it, begins anew after a failure."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from policy.configuration import Configuration
+from services.ledger.database import Deposed, give_up_lease, take_lease
+from services.ledger.figures import Figures
+from services.ledger.inputs import Input
+from services.ledger.publisher import Publisher
+from services.ledger.reader import TopicReader
+from services.ledger.session import Session
+from services.ledger.terms import terms
+from services.runtime.exits import CannotRun
+from services.runtime.log import Event, logger, places
+from services.runtime.settings import KafkaSettings
+
+LOOK_S: Final = 1.0
+"""How often a standby looks whether the lease is free."""
+PAUSE_S: Final = 1.0
+
+log = logger()
+
+
+class Ledger:
+    """One process of it; `run` is its thread."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        kafka: KafkaSettings,
+        engine: Engine,
+        inputs: Mapping[str, Input],
+        slot_ms: int,
+    ) -> None:
+        self.figures = Figures()
+        self.fault: CannotRun | None = None
+        """Why it cannot go on at all."""
+        self._configuration = configuration
+        self._kafka = kafka
+        self._engine = engine
+        self._inputs = inputs
+        self._slot_ms = slot_ms
+        self._terms = terms(configuration.desks)
+        self._holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{int(time.time())}"
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Ready: it holds the lease and has read to the ends once. A standby is not ready, and says so."""
+        figures = self.figures
+        return figures.active and figures.caught_up, {"active": figures.active, "caught_up": figures.caught_up}
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set, or until it cannot go on (`fault`)."""
+        while not stop.is_set():
+            try:
+                held = take_lease(self._engine, self._holder, int(time.time() * 1000))
+                if held is None:
+                    stop.wait(LOOK_S)
+                    continue
+                self._serve(held.epoch, stop)
+            except Deposed:
+                log.warning(Event.FENCED)
+            except CannotRun as refusal:
+                self.fault = refusal
+                return
+            except (KafkaException, SQLAlchemyError, OSError) as error:
+                log.warning(Event.SESSION_FAILED, error=error, places=places(error.__traceback__))
+                stop.wait(PAUSE_S)
+
+    def _serve(self, epoch: int, stop: threading.Event) -> None:
+        """One session; whatever it remembered goes with it."""
+        reader, publisher = TopicReader(self._kafka), Publisher(self._kafka)
+        try:
+            session = Session(
+                self._configuration,
+                self._inputs,
+                self._terms,
+                self._engine,
+                reader,
+                publisher,
+                self.figures,
+                epoch,
+                self._slot_ms,
+            )
+            session.begin()
+            self._say(active=True)
+            log.info(Event.TOOK_OVER, epoch=epoch)
+            while not stop.is_set():
+                session.turn()
+            give_up_lease(self._engine, epoch)
+        finally:
+            self._say(active=False)
+            reader.close()
+            publisher.close()
+
+    def _say(self, *, active: bool) -> None:
+        with self.figures.lock:
+            self.figures.active = active
+            self.figures.caught_up = False

@@ -1,0 +1,316 @@
+"""One stay in office: from the lease to its loss. Reads, applies, stores; whatever fails ends it, and nothing is kept.
+
+Blocking, in a thread of its own. Each transaction holds the lease's row, the effects and the positions (rule 6: what
+fails is thrown away with all that was remembered, and the next session begins with what the database holds).
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from confluent_kafka import Message
+from sqlalchemy import Connection, Engine
+
+from policy.configuration import Configuration
+from schemas import topics
+from schemas.codes import Lane
+from services.ledger import store
+from services.ledger.batch import Batch, Known, Placed, ReportKey, is_wide
+from services.ledger.conservation import Conservation
+from services.ledger.database import remember_cluster, writing
+from services.ledger.figures import Figures
+from services.ledger.inputs import Input, Kind
+from services.ledger.publisher import Publisher
+from services.ledger.reader import Place, TopicReader
+from services.ledger.reading import (
+    Arrival,
+    Fault,
+    FaultKind,
+    Receipted,
+    Reported,
+    Tracked,
+    read_arrival,
+    read_receipt,
+    read_status,
+    read_track,
+)
+from services.ledger.tally import OVERDUE
+from services.ledger.terms import Terms
+from services.runtime.log import Event, Name, logger
+
+POLL_S: Final = 0.1
+SWEEP_S: Final = 1.0
+RENEW_S: Final = 2.0
+DISCOVER_S: Final = 10.0
+PUBLISH_S: Final = 0.05
+PUBLISHED: Final = 2_000
+"""Messages sent at once."""
+SWEPT: Final = 5_000
+"""Entries a sweep takes at once; it comes again at once where there were as many."""
+
+Value = Arrival | Receipted | Placed | Tracked | None
+
+log = logger()
+
+
+@dataclass(slots=True)
+class Read:
+    """What some records say, in order, and what of the database that concerns."""
+
+    values: list[Value] = field(default_factory=list)
+    faults: list[tuple[Input, FaultKind]] = field(default_factory=list)
+    positions: dict[Place, int] = field(default_factory=dict)
+
+
+class Session:
+    """The holder of one lease."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        inputs: Mapping[str, Input],
+        terms: Terms,
+        engine: Engine,
+        reader: TopicReader,
+        publisher: Publisher,
+        figures: Figures,
+        epoch: int,
+        slot_ms: int,
+    ) -> None:
+        self._configuration = configuration
+        self._inputs = inputs
+        self._terms = terms
+        self._engine = engine
+        self._reader = reader
+        self._publisher = publisher
+        self._figures = figures
+        self._epoch = epoch
+        self._slot_ms = slot_ms
+        self._amended = self._rejected = False
+        self._unsent = True
+        self._due: dict[str, float] = {}
+
+    def begin(self) -> None:
+        """Take over what the database holds, and read on from there."""
+        cluster = self._reader.cluster_id()
+        with writing(self._engine, self._epoch, _now_ms()) as connection:
+            remember_cluster(connection, cluster)
+            self._positions = store.read_positions(connection)
+            self._streams = store.read_streams(connection)
+            self._comparable = store.read_sources(connection)
+            self._amended = store.has_amendments(connection)
+            self._rejected = store.has_rejections(connection)
+            tallies, counters = store.read_tallies(connection), store.read_counters(connection)
+            self._figures.load(tallies, counters, store.read_heard(connection))
+        self._conservation = Conservation(self._streams)
+        self._sweep()  # what ended while nobody looked ends before anything is served
+        self._discover()
+
+    def turn(self) -> None:
+        """Read what came and store it; and what the clock asks for."""
+        messages = self._reader.poll(POLL_S)
+        if messages:
+            self._apply(read(messages, self._inputs, self._configuration))
+            self._due["renew"] = time.monotonic() + RENEW_S
+        if self._is_due("sweep", SWEEP_S):
+            self._sweep()
+        if self._is_due("renew", RENEW_S):
+            with writing(self._engine, self._epoch, _now_ms()):
+                pass
+        if self._is_due("discover", DISCOVER_S):
+            self._discover()
+        if self._unsent and self._is_due("publish", PUBLISH_S):
+            self._publish()
+        self._weigh()
+
+    def _publish(self) -> None:
+        """Send what the outbox holds; what was not acknowledged waits for the next time."""
+        with self._engine.connect() as connection:
+            rows = store.unsent(connection, PUBLISHED)
+        acknowledged = self._publisher.publish(rows)
+        with writing(self._engine, self._epoch, _now_ms()) as connection:
+            store.sent(connection, acknowledged)
+        self._unsent = len(acknowledged) < len(rows) or len(rows) == PUBLISHED
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every_s
+        return True
+
+    def _apply(self, found: Read) -> None:
+        now_ms = _now_ms()
+        with writing(self._engine, self._epoch, now_ms) as connection:
+            known = self._load(connection, found.values)
+            batch = self._batch(known, now_ms)
+            for value in found.values:
+                _take(batch, value)
+            for place, kind in found.faults:
+                batch.fault(place.desk, kind)
+            batch.finish()
+            store.save(connection, batch, self._streams, found.positions)
+        self._unsent = self._unsent or bool(batch.messages)
+        self._amended = self._amended or bool(batch.changed_amendments)
+        self._rejected = self._rejected or bool(batch.changed_rejections)
+        self._reader.past(found.positions)
+        self._figures.committed(batch, now_ms)
+        for place, kind in found.faults:
+            log.warning(Event.EVENT_REFUSED, desk=Name(place.desk), topic_kind=place.kind, reason=kind)
+
+    def _load(self, connection: Connection, values: Iterable[Value]) -> Known:
+        keys: set[str] = set()
+        arrived: set[ReportKey] = set()
+        accepted: set[ReportKey] = set()
+        wide: set[ReportKey] = set()
+        tracked: set[str] = set()
+        for value in values:
+            match value:
+                case Arrival():
+                    keys.add(value.key)
+                    arrived.add((value.partner, value.report))
+                case Placed():
+                    keys.add(value.reported.key)
+                case Tracked():
+                    tracked.add(value.key)
+                case Receipted(report=str() as report, command=None):
+                    accepted.add((value.partner, report))
+                    if is_wide(value):
+                        wide.add((value.partner, report))
+        known = store.load(connection, keys, wide)
+        if self._amended or wide:
+            known.amendments = store.load_amendments(connection, arrived | wide)
+        if self._rejected:
+            known.rejections = store.load_rejections(connection, arrived | accepted)
+        if tracked:
+            known.tracks = store.load_tracks(connection, tracked)
+        return known
+
+    def _batch(self, known: Known, now_ms: int) -> Batch:
+        return Batch(known, self._streams, self._comparable, self._terms, self._slot_ms, now_ms)
+
+    def _sweep(self) -> None:
+        """What only the clock does: terms that end, targets that pass; and who waits longest."""
+        while self._swept():
+            pass
+        oldest: dict[tuple[str, str], int] = {}
+        with self._engine.connect() as connection:
+            for desk, lane in self._waiting():
+                if (arrived_ms := store.oldest_waiting(connection, desk, lane)) is not None:
+                    oldest[desk, lane] = arrived_ms
+        with self._figures.lock:
+            self._figures.oldest = oldest
+
+    def _waiting(self) -> list[tuple[str, Lane]]:
+        with self._figures.lock:
+            return [(desk, Lane(lane)) for (kind, desk, lane), number in self._figures.counts.items()
+                    if kind == "waiting" and number]  # fmt: skip
+
+    def _swept(self) -> bool:
+        """One transaction of the clock's; True where there was as much as it takes."""
+        now_ms = _now_ms()
+        with self._engine.connect() as connection:
+            ended = store.expiring(connection, now_ms, SWEPT)
+            missed: list[str] = []
+            for desk, lane in self._waiting():
+                with self._figures.lock:
+                    left = self._figures.counts["waiting", desk, lane] - self._figures.counts[OVERDUE, desk, lane]
+                if left > 0:
+                    before_ms = now_ms - self._terms.target_ms(desk, lane)
+                    missed += store.due(connection, desk, lane, before_ms, SWEPT - len(missed))
+                if len(missed) >= SWEPT:
+                    break
+        if not ended and not missed:
+            return False
+        with writing(self._engine, self._epoch, now_ms) as connection:
+            known = store.load(connection, {*ended, *missed}, ())
+            batch = self._batch(known, now_ms)
+            for key in missed:
+                batch.miss(known.entries[key])
+            for key in ended:
+                batch.expire(known.entries[key])
+            batch.finish()
+            store.save(connection, batch, self._streams, {})
+        self._unsent = self._unsent or bool(batch.messages)
+        self._figures.committed(batch, now_ms)
+        return len(ended) >= SWEPT or len(missed) >= SWEPT
+
+    def _discover(self) -> None:
+        """Topics that came, and the first receipts that are kept of each ingress partition."""
+        places = self._reader.partitions(self._inputs)
+        fresh = [place for place in places if place not in self._reader.reached]
+        if fresh:
+            self._learn_sources([place for place in fresh if self._inputs[place[0]].kind is Kind.RECEIPT])
+            self._reader.start(fresh, self._positions)
+
+    def _learn_sources(self, receipts: Iterable[Place]) -> None:
+        """Where retention took receipts before they were read, older queue records have nothing to be held against."""
+        learnt: dict[str, int] = {}
+        for topic, partition in receipts:
+            place = self._inputs[topic]
+            source = f"{place.ingress}/{partition}"
+            if source in self._comparable or (topic, partition) in self._positions:
+                continue
+            first = self._reader.first_value(topic, partition)
+            found = read_receipt(place.partner, place.ingress, topics.REROUTE, first)
+            learnt[source] = found.offset if isinstance(found, Receipted) and found.source == source else 0
+        if learnt:
+            with writing(self._engine, self._epoch, _now_ms()) as connection:
+                store.save_sources(connection, learnt)
+            self._comparable |= learnt
+
+    def _weigh(self) -> None:
+        """How far behind, and what is in doubt."""
+        residue, behind, caught_up = self._conservation.weigh(self._reader, time.monotonic())
+        with self._figures.lock:
+            self._figures.residue = residue
+            self._figures.lag_records = behind
+            self._figures.caught_up = caught_up
+
+
+def read(messages: Iterable[Message], inputs: Mapping[str, Input], configuration: Configuration) -> Read:
+    """What the records say; a fault is counted at its desk, and the position goes on."""
+    found = Read()
+    for message in messages:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None and partition is not None and offset is not None  # noqa: PT018 - a record has all three
+        place = inputs[topic]
+        value = _value(place, message, configuration)
+        if isinstance(value, Fault):
+            found.faults.append((place, value.kind))
+        else:
+            found.values.append(Placed(value, offset) if isinstance(value, Reported) else value)
+        found.positions[topic, partition] = offset + 1
+    return found
+
+
+def _value(
+    place: Input, message: Message, configuration: Configuration
+) -> Arrival | Receipted | Reported | Tracked | Fault | None:
+    content = message.value()
+    match place.kind:
+        case Kind.QUEUE:
+            return read_arrival(place.desk, place.lane, content, message.headers())  # type: ignore[arg-type]
+        case Kind.RECEIPT:
+            return read_receipt(place.partner, place.ingress, topics.REROUTE, content)
+        case Kind.STATUS:
+            return read_status(place.desk, content, message.timestamp()[1], configuration)
+        case Kind.TRACK:
+            return read_track(place.desk, content, message.timestamp()[1])
+
+
+def _take(batch: Batch, value: Value) -> None:
+    match value:
+        case Arrival():
+            batch.arrive(value)
+        case Receipted():
+            batch.receive(value)
+        case Placed():
+            batch.report(value)
+        case Tracked():
+            batch.track(value)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,391 @@
+"""What a batch needs from the database, and what it leaves there: one load, one save, in one transaction."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import fields
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from schemas.codes import ActorRole, Disposition, Lane, StatusType
+from schemas.lifecycle import Step
+from services.ledger import tables
+from services.ledger.batch import Batch, Known, Placed, ReportKey
+from services.ledger.entry import Entry
+from services.ledger.reading import Reported, Tracked
+from services.ledger.saying import Amendment, Message
+from services.ledger.streams import Gap, Stream, StreamKey
+from services.ledger.tally import CounterKey, TallyKey
+
+T = TypeVar("T")
+_CHUNK: Final = 500
+"""Keys asked for at once."""
+
+Positions = Mapping[tuple[str, int], int]
+_COLUMNS: Final = tuple(column.name for column in fields(Entry) if column.name != "id")
+_CODES: Final = tuple(_COLUMNS.index(name) for name in ("lane", "state", "disposition"))
+_read_columns: Final = attrgetter(*_COLUMNS)
+
+
+def load(connection: Connection, keys: Collection[str], reports: Collection[ReportKey]) -> Known:
+    """What is there of these entries and reports. Entries of a report come with every desk that has it."""
+    known = Known()
+    for row in _in_chunks(connection, keys, lambda some: select(tables.entries).where(tables.entries.c.key.in_(some))):
+        _add(known, row)
+    _load_reports(connection, known, reports)
+    speaking = {key for key, entry in known.entries.items() if entry.events}
+    statement = select(tables.events).order_by(tables.events.c.place)
+    for row in _in_chunks(connection, speaking, lambda some: statement.where(tables.events.c.key.in_(some))):
+        entry = known.entries[row.key]
+        known.events.setdefault(row.key, []).append(_placed(row, entry))
+    return known
+
+
+def _load_reports(connection: Connection, known: Known, reports: Collection[ReportKey]) -> None:
+    entries = tables.entries
+    for report in reports:
+        known.desks[report] = set()
+
+    def of_reports(some: list[ReportKey]) -> Select[Any]:
+        return select(entries).where(or_(*(_of_report(report) for report in some)))
+
+    for row in _in_chunks(connection, reports, of_reports, 100):
+        entry = _add(known, row)
+        known.desks[entry.partner, entry.report].add(entry.desk)
+
+
+def _of_report(report: ReportKey) -> Any:
+    """Its entries by their key's beginning: a colon comes before a semicolon."""
+    start = f"{report[0]}:{report[1]}:"
+    return and_(tables.entries.c.key >= start, tables.entries.c.key < start[:-1] + ";")
+
+
+def load_amendments(connection: Connection, reports: Collection[ReportKey]) -> dict[ReportKey, Amendment]:
+    """The newest amendment of each of these reports, where there is one."""
+    found = _rows_of_reports(connection, tables.amendments, reports)
+    return {
+        (row.partner, row.report): Amendment(row.revision, frozenset(filter(None, row.desks.split(","))))
+        for row in found
+    }
+
+
+def load_rejections(connection: Connection, reports: Collection[ReportKey]) -> dict[ReportKey, int]:
+    """When each of these was last rejected, where it is not resent."""
+    return {(row.partner, row.report): row.at_ms for row in _rows_of_reports(connection, tables.rejections, reports)}
+
+
+def _rows_of_reports(connection: Connection, table: Table, reports: Collection[ReportKey]) -> Iterator[Row[Any]]:
+    by_partner: dict[str, list[str]] = {}
+    for partner, report in reports:
+        by_partner.setdefault(partner, []).append(report)
+    for partner, named in by_partner.items():
+        yield from _in_chunks(
+            connection,
+            named,
+            lambda some, partner=partner: select(table).where(table.c.partner == partner, table.c.report.in_(some)),  # type: ignore[misc]
+        )
+
+
+def load_tracks(connection: Connection, keys: Collection[str]) -> set[tuple[str, str]]:
+    """(key, identity) of the track events of these entries."""
+    table = tables.tracks
+    found = _in_chunks(
+        connection, keys, lambda some: select(table.c.key, table.c.identity).where(table.c.key.in_(some))
+    )
+    return {(row.key, row.identity) for row in found}
+
+
+def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Stream], positions: Positions) -> None:
+    """All that a finished batch changed, and how far the topics are read."""
+    _save_entries(connection, batch.changed)
+    _insert(connection, tables.events, [_event_row(placed) for placed in batch.new_events])
+    _insert(connection, tables.tracks, [_track_row(tracked) for tracked in batch.new_tracks])
+    _insert(connection, tables.outbox, [_message_row(message) for message in batch.messages])
+    _insert(connection, tables.gaps, [{**key._asdict(), **gap._asdict()} for key, gap in batch.gaps])
+    _add_to(connection, tables.tallies, batch.tallies)
+    _add_to(connection, tables.counters, batch.counters)
+    _set(connection, tables.streams, [_stream_row(key, streams[key]) for key in batch.touched_streams])
+    _set(connection, tables.heard, [{"desk": desk, "at_ms": at_ms} for desk, at_ms in batch.heard.items()])
+    _save_reports(connection, batch)
+    _set(
+        connection,
+        tables.positions,
+        [
+            {"topic": topic, "partition": partition, "next_offset": offset}
+            for (topic, partition), offset in positions.items()
+        ],
+    )
+
+
+def _save_entries(connection: Connection, changed: Iterable[Entry]) -> None:
+    """By the driver alone: thousands of rows a transaction, of which SQLAlchemy would make a mapping each."""
+    new: list[tuple[Any, ...]] = []
+    old: list[tuple[Any, ...]] = []
+    for entry in changed:
+        if entry.id is None:
+            new.append(_values(entry))
+        else:
+            old.append((*_values(entry), entry.id))
+    names = ", ".join(_COLUMNS)
+    is_postgresql = connection.dialect.name == "postgresql"
+    if new and is_postgresql:
+        driver: Any = connection.connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY entries ({names}) FROM STDIN") as copy:
+            for row in new:
+                copy.write_row(row)
+    elif new:
+        marks = ", ".join("?" * len(_COLUMNS))
+        connection.exec_driver_sql(f"INSERT INTO entries ({names}) VALUES ({marks})", new)  # noqa: S608 - names of ours
+    if old:
+        mark = "%s" if is_postgresql else "?"
+        sets = ", ".join(f"{name} = {mark}" for name in _COLUMNS)
+        connection.exec_driver_sql(f"UPDATE entries SET {sets} WHERE id = {mark}", old)  # noqa: S608 - names of ours
+
+
+def _values(entry: Entry) -> tuple[Any, ...]:
+    """A row in the order of `_COLUMNS`. Codes as plain text: a driver takes a subclass the long way round."""
+    row = list(_read_columns(entry))
+    for place in _CODES:
+        if row[place] is not None:
+            row[place] = str.__str__(row[place])
+    return tuple(row)
+
+
+def _save_reports(connection: Connection, batch: Batch) -> None:
+    known = batch.known
+    _set(
+        connection,
+        tables.amendments,
+        [
+            {
+                "partner": report[0],
+                "report": report[1],
+                "revision": found.revision,
+                "desks": ",".join(sorted(found.desks)),
+            }
+            for report in batch.changed_amendments
+            for found in [known.amendments[report]]
+        ],
+    )
+    gone = [report for report in batch.changed_rejections if report not in known.rejections]
+    stay = [report for report in batch.changed_rejections if report in known.rejections]
+    _set(
+        connection,
+        tables.rejections,
+        [{"partner": partner, "report": name, "at_ms": known.rejections[partner, name]} for partner, name in stay],
+    )
+    table = tables.rejections
+    if gone:
+        connection.execute(
+            delete(table).where(table.c.partner == bindparam("b_partner"), table.c.report == bindparam("b_report")),
+            [{"b_partner": partner, "b_report": name} for partner, name in gone],
+        )
+
+
+def _amendment_row(report: ReportKey, found: Amendment) -> dict[str, Any]:
+    return {
+        "partner": report[0],
+        "report": report[1],
+        "revision": found.revision,
+        "desks": ",".join(sorted(found.desks)),
+    }
+
+
+def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
+    """(topic, partition) → the offset to read next."""
+    found = connection.execute(select(tables.positions))
+    return {(row.topic, row.partition): row.next_offset for row in found}
+
+
+def read_streams(connection: Connection) -> dict[StreamKey, Stream]:
+    """Every stream."""
+    names = [column.name for column in fields(Stream)]
+    return {
+        StreamKey(row.desk, row.lane, row.source): Stream(**{name: getattr(row, name) for name in names})
+        for row in connection.execute(select(tables.streams))
+    }
+
+
+def read_gaps(connection: Connection) -> list[tuple[StreamKey, Gap]]:
+    """Every gap, in the order of its queue."""
+    table = tables.gaps
+    found = connection.execute(select(table).order_by(table.c.desk, table.c.lane, table.c.source, table.c.after))
+    return [(StreamKey(row.desk, row.lane, row.source), Gap(row.after, row.before)) for row in found]
+
+
+def read_tallies(connection: Connection) -> dict[TallyKey, int]:
+    """Every tally that is not zero."""
+    table = tables.tallies
+    found = connection.execute(select(table).where(table.c.number != 0))
+    return {TallyKey(row.kind, row.desk, row.lane, row.slot): row.number for row in found}
+
+
+def read_counters(connection: Connection) -> dict[CounterKey, int]:
+    """Every counter."""
+    found = connection.execute(select(tables.counters))
+    return {CounterKey(row.name, row.desk, row.lane, row.code): row.number for row in found}
+
+
+def read_heard(connection: Connection) -> dict[str, int]:
+    """Desk → the broker's time of its last status event."""
+    return {row.desk: row.at_ms for row in connection.execute(select(tables.heard))}
+
+
+def due(connection: Connection, desk: str, lane: Lane, before_ms: int, limit: int) -> list[str]:
+    """Keys of entries still waiting that arrived before this and are not counted as missed, the oldest first."""
+    table = tables.entries
+    found = connection.execute(
+        select(table.c.key)
+        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, table.c.arrived_ms < before_ms)
+        .where(~table.c.missed)
+        .order_by(table.c.arrived_ms)
+        .limit(limit)
+    )
+    return list(found.scalars())
+
+
+def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
+    """Keys of entries whose term is over, the first to end first."""
+    table = tables.entries
+    found = connection.execute(
+        select(table.c.key)
+        .where(table.c.expired_ms.is_(None), table.c.expires_ms <= now_ms)
+        .order_by(table.c.expires_ms)
+        .limit(limit)
+    )
+    return list(found.scalars())
+
+
+def oldest_waiting(connection: Connection, desk: str, lane: Lane) -> int | None:
+    """When the one that waits longest arrived (Unix ms)."""
+    table = tables.entries
+    return connection.execute(
+        select(table.c.arrived_ms)
+        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane)
+        .order_by(table.c.arrived_ms)
+        .limit(1)
+    ).scalar()
+
+
+def unsent(connection: Connection, limit: int) -> list[tuple[int, Message]]:
+    """The oldest messages that the broker has not acknowledged."""
+    found = connection.execute(select(tables.outbox).order_by(tables.outbox.c.id).limit(limit))
+    return [(row.id, Message(row.topic, row.key, row.identity, row.event_type, row.at_ms, row.value)) for row in found]
+
+
+def sent(connection: Connection, ids: Collection[int]) -> None:
+    """These were acknowledged."""
+    if ids:
+        connection.execute(
+            delete(tables.outbox).where(tables.outbox.c.id == bindparam("b_id")), [{"b_id": number} for number in ids]
+        )
+
+
+def _in_chunks(
+    connection: Connection, wanted: Iterable[T], statement: Callable[[list[T]], Select[Any]], size: int = _CHUNK
+) -> Iterator[Row[Any]]:
+    left = iter(wanted)
+    while some := list(islice(left, size)):
+        yield from connection.execute(statement(some))
+
+
+def _add(known: Known, row: Row[Any]) -> Entry:
+    entry = known.entries.get(row.key)
+    if entry is None:
+        values = row._asdict()
+        values["lane"] = Lane(values["lane"])
+        if values["disposition"] is not None:
+            values["disposition"] = Disposition(values["disposition"])
+        entry = known.entries[row.key] = Entry(**values)
+    return entry
+
+
+def _placed(row: Row[Any], entry: Entry) -> Placed:
+    disposition = None if row.disposition is None else Disposition(row.disposition)
+    step = Step(StatusType(row.event), ActorRole(row.role), row.at_ms, disposition, row.forwarded_to)
+    return Placed(
+        Reported(row.key, entry.partner, entry.report, entry.desk, step, row.said_ms, row.identity), row.place
+    )
+
+
+def _event_row(placed: Placed) -> dict[str, Any]:
+    reported, step = placed.reported, placed.reported.step
+    return {
+        "key": reported.key,
+        "identity": reported.identity,
+        "event": step.event,
+        "role": step.role,
+        "disposition": step.disposition,
+        "forwarded_to": step.to,
+        "at_ms": step.at_ms,
+        "said_ms": reported.said_ms,
+        "place": placed.place,
+    }
+
+
+def _track_row(tracked: Tracked) -> dict[str, Any]:
+    return {
+        name: getattr(tracked, name)
+        for name in ("key", "identity", "step", "role", "from_day", "until", "at_ms", "said_ms")
+    }
+
+
+def _message_row(message: Message) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in ("topic", "key", "identity", "event_type", "at_ms", "value")}
+
+
+def _stream_row(key: StreamKey, stream: Stream) -> dict[str, Any]:
+    return key._asdict() | {column.name: getattr(stream, column.name) for column in fields(Stream)}
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def _add_to(connection: Connection, table: Table, counts: Mapping[Any, int]) -> None:
+    """Add each number to the row of its key; the row is made where it is not there."""
+    rows = [{**key._asdict(), "number": number} for key, number in counts.items() if number]
+    if rows:
+        statement = _upsert(connection, table)
+        statement = statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns), set_={"number": table.c.number + statement.excluded.number}
+        )
+        connection.execute(statement, rows)
+
+
+def _set(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Make each row so, whether it was there or not."""
+    if rows:
+        statement = _upsert(connection, table)
+        keys = {column.name for column in table.primary_key.columns}
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed), rows
+        )
+
+
+def _upsert(connection: Connection, table: Table) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def read_sources(connection: Connection) -> dict[str, int]:
+    """Ingress partition → the ingress offset of the first receipt that is kept."""
+    return {row.source: row.first_receipt for row in connection.execute(select(tables.sources))}
+
+
+def save_sources(connection: Connection, learnt: Mapping[str, int]) -> None:
+    """These are known now."""
+    _set(connection, tables.sources, [{"source": source, "first_receipt": first} for source, first in learnt.items()])
+
+
+def has_amendments(connection: Connection) -> bool:
+    """Whether any report was amended: most need not be asked for otherwise."""
+    return connection.execute(select(tables.amendments.c.report).limit(1)).first() is not None
+
+
+def has_rejections(connection: Connection) -> bool:
+    """Whether any report is rejected and not resent."""
+    return connection.execute(select(tables.rejections.c.report).limit(1)).first() is not None

@@ -1,0 +1,141 @@
+"""What is counted of an entry, as the difference between before and after. Pure.
+
+A tally says how many entries are so now, a counter how often something happened. The first depends on the entries
+alone and can be made again from them (`referrals reconcile` does); the second only grows.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from schemas.codes import EntryState
+from schemas.lifecycle import Closing
+from services.ledger.entry import Entry, rank_of
+
+AGED: Final = frozenset({EntryState.WAITING, EntryState.SHELVED, EntryState.IN_HAND})
+"""States whose tally is kept by slot of arrival."""
+OVERDUE: Final = "overdue"
+EVIDENCE: Final = "evidence"
+EXPIRES: Final = "expires"
+ORPHAN: Final = "orphan"
+REJECTED: Final = "rejected"
+DAY_MS: Final = 86_400_000
+
+
+class TallyKey(NamedTuple):
+    """`kind` is a state or one of the names above; `slot` the start of a span of time in Unix ms, or 0."""
+
+    kind: str
+    desk: str
+    lane: str
+    slot: int
+
+
+class CounterKey(NamedTuple):
+    """`code`: a disposition, an upper bound, a result; whatever the counter is split by."""
+
+    name: str
+    desk: str
+    lane: str
+    code: str
+
+
+Tallies = Counter[TallyKey]
+Counters = Counter[CounterKey]
+
+
+def weights(entry: Entry, slot_ms: int) -> Iterable[TallyKey]:
+    """The tallies that this entry stands in, once each."""
+    state, desk, lane = entry.state, entry.desk, entry.lane.value
+    if not entry.met:
+        return (TallyKey(ORPHAN, desk, "", entry.arrived_ms // slot_ms * slot_ms),)
+    if state not in AGED:
+        return (TallyKey(state, desk, lane, 0),)
+    found = [TallyKey(state, desk, lane, entry.arrived_ms // slot_ms * slot_ms)]
+    if entry.expires_ms is not None:
+        found.append(TallyKey(EXPIRES, desk, lane, entry.expires_ms // DAY_MS * DAY_MS))
+    if state == EntryState.WAITING:
+        if entry.missed:
+            found.append(TallyKey(OVERDUE, desk, lane, 0))
+        if entry.captured_ms is not None:
+            found.append(TallyKey(EVIDENCE, desk, lane, entry.captured_ms // DAY_MS * DAY_MS))
+    return found
+
+
+class Before(NamedTuple):
+    """What an entry was, as far as counting needs it."""
+
+    tallies: tuple[TallyKey, ...] = ()
+    looks: int = 0
+    closings: int = 0
+    forwards: int = 0
+    state: str = ""
+    missed: bool = False
+    rank: str = ""
+    taken_ms: int | None = None
+
+
+NOTHING: Final = Before()
+"""Before the entry was there at all."""
+
+
+def before(entry: Entry, slot_ms: int) -> Before:
+    """A picture of it now, for `count` later."""
+    tallies = tuple(weights(entry, slot_ms))
+    if not entry.met:  # what its events say counts once it is met, all of it
+        return Before(tallies)
+    return Before(
+        tallies,
+        entry.looks,
+        entry.closings,
+        entry.forwards,
+        entry.state,
+        entry.missed,
+        rank_of(entry),
+        entry.taken_ms,
+    )
+
+
+def count(
+    was: Before,
+    entry: Entry,
+    closings: tuple[Closing, ...],
+    slot_ms: int,
+    tallies: Tallies,
+    counters: Counters,
+) -> None:
+    """Add what changed, but for what each queue record counts for itself. `closings`: all of its course."""
+    for key in was.tallies:
+        tallies[key] -= 1
+    for key in weights(entry, slot_ms):
+        tallies[key] += 1
+    if not entry.met:
+        return
+    desk, lane = entry.desk, entry.lane.value
+    if (looks := entry.looks - was.looks) > 0:
+        counters[CounterKey("looked", desk, lane, "")] += looks
+        if entry.looked_ms is not None:
+            _time(counters, "time_to_look", lane, entry.looked_ms - entry.arrived_ms)
+    for closing in closings[was.closings :]:
+        counters[CounterKey("closed", desk, "", closing.disposition)] += 1
+        if closing.unlooked:
+            counters[CounterKey("closed_unlooked", desk, "", "")] += 1
+        if closing.tenure == entry.tenure:  # of a stay before, the arrival is not known any more
+            _time(counters, "time_to_close", lane, closing.at_ms - entry.arrived_ms)
+    if (forwards := entry.forwards - was.forwards) > 0:
+        counters[CounterKey("forwarded", desk, lane, "")] += forwards
+    if entry.missed and not was.missed:
+        counters[CounterKey("target_missed", desk, lane, "")] += 1
+    if entry.state != was.state and entry.state == EntryState.EXPIRED:
+        counters[CounterKey("expired", desk, lane, "")] += 1
+
+
+TIME_BOUNDS_S: Final = (60, 900, 3_600, 14_400, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
+"""Upper bounds of the two histograms of time, in seconds."""
+
+
+def _time(counters: Counters, name: str, lane: str, taken_ms: int) -> None:
+    seconds = max(0, taken_ms // 1000)
+    bound = next((str(bound) for bound in TIME_BOUNDS_S if seconds <= bound), "+Inf")
+    counters[CounterKey(name, "", lane, bound)] += 1
+    counters[CounterKey(name, "", lane, "sum")] += seconds

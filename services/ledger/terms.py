@@ -1,0 +1,33 @@
+"""How soon somebody must look, and how long an entry is kept: of each desk, as its table says. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from policy.desks import DeskTable
+from schemas.codes import Lane
+from services.ledger.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Milliseconds. `targets`: (desk, lane) → by when to have looked; `kept`: desk → its own term."""
+
+    targets: Mapping[tuple[str, str], int]
+    kept: Mapping[str, int]
+
+    def target_ms(self, desk: str, lane: Lane) -> int:
+        """By when somebody must have looked, from arrival."""
+        return self.targets[desk, lane]
+
+    def settle_term(self, entry: Entry) -> None:
+        """The sooner of the partner's term and the desk's own."""
+        own = entry.arrived_ms + self.kept[entry.desk]
+        entry.expires_ms = own if entry.expires_ms is None else min(entry.expires_ms, own)
+
+
+def terms(desks: DeskTable) -> Terms:
+    """Those of a desk table."""
+    return Terms(
+        {(desk.id, lane): desk.targets[lane] * 1000 for desk in desks.desks for lane in Lane},
+        {desk.id: desk.keep_seconds * 1000 for desk in desks.desks},
+    )

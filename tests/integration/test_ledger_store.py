@@ -1,0 +1,173 @@
+"""What the ledger stores, on both databases: the lease is a fence, and what was stored is what is loaded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from schemas.codes import ActorRole, Lane, StatusType
+from schemas.lifecycle import Step
+from services.ledger import store
+from services.ledger.batch import Batch, Known, Placed
+from services.ledger.database import Deposed, connect, held_alone, migrate, remember_cluster, take_lease, writing
+from services.ledger.entry import Entry
+from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
+from services.ledger.streams import Stream, StreamKey
+from services.ledger.tally import weights
+from services.ledger.terms import terms
+from services.runtime.exits import CannotRun, WrongUse
+from tests import postgresql
+from tests.samples import NOW_MS, as_json, configuration, envelope
+
+SLOT_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    if postgresql.binaries() is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/ledger.db"
+    else:
+        url = request.getfixturevalue("server")
+        with connect(url).begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+    made = connect(url)
+    migrate(made)
+    yield made
+    made.dispose()
+
+
+def arrival(report: str, desk: str = "nl", lane: Lane = Lane.ROUTINE, count: int = 1, revision: int = 1) -> Arrival:
+    headers = [
+        ("ce_id", f"ncmec:{report}:{revision}".encode()),
+        ("referral-ingress", f"referral.ingress.ncmec.v1/0/{count}".encode()),
+        ("referral-received", b"2026-11-18T11:06:40.000Z"),
+        ("referral-count", str(count).encode()),
+        ("referral-roles", b"upload"),
+        ("referral-reasons", b"by_default"),
+    ]
+    found = read_arrival(desk, lane, as_json(envelope(report=report, revision=revision)), headers)
+    assert isinstance(found, Arrival)
+    return found
+
+
+def reported(report: str, event: StatusType, place: int, desk: str = "nl") -> Placed:
+    step = Step(event, ActorRole.INVESTIGATOR, NOW_MS + 1000)
+    key = entry_key("ncmec", report, desk)
+    return Placed(Reported(key, "ncmec", report, desk, step, NOW_MS, f"{report}{event}{place}"), place)
+
+
+class Keeper:
+    """A ledger without topics: applies values and stores them."""
+
+    def __init__(self, engine: Engine) -> None:
+        held = take_lease(engine, "keeper", NOW_MS)
+        assert held is not None
+        self.engine, self.epoch = engine, held.epoch
+        self.streams: dict[StreamKey, Stream] = {}
+
+    def apply(self, *values: Arrival | Placed) -> None:
+        keys = {value.key if isinstance(value, Arrival) else value.reported.key for value in values}
+        with writing(self.engine, self.epoch, NOW_MS) as connection:
+            batch = Batch(
+                store.load(connection, keys, ()), self.streams, {}, terms(configuration().desks), SLOT_MS, NOW_MS
+            )
+            for value in values:
+                if isinstance(value, Arrival):
+                    batch.arrive(value)
+                else:
+                    batch.report(value)
+            batch.finish()
+            store.save(connection, batch, self.streams, {("topic", 0): 7})
+
+    def known(self, *keys: str) -> Known:
+        with self.engine.connect() as connection:
+            return store.load(connection, keys, ())
+
+
+def test_what_was_stored_is_what_is_loaded(engine: Engine) -> None:
+    keeper = Keeper(engine)
+    keeper.apply(arrival("A"), arrival("B", lane=Lane.URGENT, count=2))
+    keeper.apply(reported("A", StatusType.LOOKED, 0), arrival("A", revision=2, count=3))
+    known = keeper.known("ncmec:A:nl", "ncmec:B:nl")
+    assert known.entries["ncmec:A:nl"].state == "shelved"
+    assert known.entries["ncmec:A:nl"].revision == 2
+    assert known.entries["ncmec:B:nl"].lane is Lane.URGENT
+    assert [placed.place for placed in known.events["ncmec:A:nl"]] == [0]
+    with engine.connect() as connection:
+        assert store.read_positions(connection) == {("topic", 0): 7}
+        assert store.read_streams(connection) == keeper.streams
+
+
+def test_the_tallies_are_those_of_the_entries(engine: Engine) -> None:
+    keeper = Keeper(engine)
+    keeper.apply(*(arrival(f"R{number}", count=number) for number in range(1, 50)))
+    keeper.apply(*(reported(f"R{number}", StatusType.TAKEN_UP, number) for number in range(1, 20)))
+    entries: list[Entry] = list(keeper.known(*(f"ncmec:R{number}:nl" for number in range(1, 50))).entries.values())
+    found: dict[object, int] = {}
+    for entry in entries:
+        for key in weights(entry, SLOT_MS):
+            found[key] = found.get(key, 0) + 1
+    with engine.connect() as connection:
+        assert store.read_tallies(connection) == found
+
+
+def test_a_ledger_that_lost_the_lease_writes_nothing(engine: Engine) -> None:
+    keeper = Keeper(engine)
+    later_ms = NOW_MS + 60_000
+    successor = take_lease(engine, "another", later_ms)
+    assert successor is not None
+    with pytest.raises(Deposed):
+        keeper.apply(arrival("A"))
+    assert not keeper.known("ncmec:A:nl").entries
+
+
+def test_a_lease_that_is_renewed_is_not_taken(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("on SQLite the file is locked, not the lease")
+    keeper = Keeper(engine)
+    keeper.apply(arrival("A"))
+    assert take_lease(engine, "another", NOW_MS + 1) is None
+
+
+def test_a_second_ledger_on_one_file_is_refused(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path}/ledger.db")
+    with held_alone(engine), pytest.raises(CannotRun, match="another ledger"), held_alone(engine):
+        pass
+
+
+def test_a_database_belongs_to_one_cluster(engine: Engine) -> None:
+    with engine.begin() as connection:
+        remember_cluster(connection, "one")
+        remember_cluster(connection, "one")
+        with pytest.raises(CannotRun, match="cluster one"):
+            remember_cluster(connection, "two")
+
+
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
+    keeper = Keeper(engine)
+
+    def fail() -> None:
+        with writing(engine, keeper.epoch, NOW_MS) as connection:
+            remember_cluster(connection, "one")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with engine.begin() as connection:
+        remember_cluster(connection, "another")
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "sqlite://"])
+def test_what_is_no_database_url_is_refused(url: str) -> None:
+    with pytest.raises(WrongUse, match="DATABASE_URL"):
+        connect(url)
