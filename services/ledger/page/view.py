@@ -1,0 +1,299 @@
+"""What is true of each desk and of all of them, at one moment. Pure: the figures are read under their lock, once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policy.configuration import Configuration
+from policy.desks import Desk, Reporting
+from schemas.codes import Disposition, EntryState, Lane
+from services.ledger.figures import Figures, Span
+from services.ledger.metrics import EXPIRING_MS, STATUS_RESULTS
+from services.ledger.page.ages import Band, bands, count_bands
+from services.ledger.tally import EVIDENCE, EXPIRES, ORPHAN, OVERDUE, REJECTED, CounterKey
+
+
+class Sign(StrEnum):
+    """What must be said of a desk; the gravest comes first."""
+
+    URGENT_OVERDUE = "urgent_overdue"
+    OVERDUE = "overdue"
+    SILENT = "silent"
+    UNREPORTED = "unreported"
+    IN_DOUBT = "in_doubt"
+    WAITING = "waiting"
+    SHELVED = "shelved"
+    NOTHING_WAITS = "nothing_waits"
+    NOT_COUNTED = "not_counted"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One queue. `bands`, `evidence`: entries waiting by age, and by age of their oldest identifier."""
+
+    lane: Lane
+    target_seconds: int
+    waiting: int
+    overdue: int
+    shelved: int
+    in_hand: int
+    oldest_ms: int | None
+    bands: tuple[int, ...]
+    evidence: tuple[int, ...]
+    evidence_expiring: int
+    expiring: int
+    residue: int
+    arrived: int
+    looked: int
+    forwarded: int
+    withdrawn: int
+    expired: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How long until nothing waits. Not `known`: there is no history. Known without `seconds`: never at this pace."""
+
+    known: bool
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskView:
+    """One desk. Where it does not report, `waiting` is what it holds, of which nothing is known."""
+
+    desk: Desk
+    signs: tuple[Sign, ...]
+    lanes: tuple[LaneView, ...]
+    heard_ms: int | None
+    closed: Mapping[Disposition, int]
+    closed_unlooked: int
+    orphaned: int
+    status: Mapping[str, int]
+    history: Sequence[Span]
+    drain: Drain
+
+    @property
+    def reports(self) -> bool:
+        """Whether anything is known of what it does."""
+        return self.desk.reporting is Reporting.STATUS
+
+    @property
+    def silent(self) -> bool:
+        """Whether it should have said something by now."""
+        return Sign.SILENT in self.signs
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Arrival of what waits longest, in any lane."""
+        return min((lane.oldest_ms for lane in self.lanes if lane.oldest_ms is not None), default=None)
+
+    @property
+    def left(self) -> int:
+        """All that left its hands."""
+        return sum(self.closed.values()) + self.sum("forwarded") + self.sum("withdrawn") + self.sum("expired")
+
+    @property
+    def moved(self) -> int:
+        """Of those, what was passed on or closed without a look."""
+        return self.closed_unlooked + self.sum("forwarded")
+
+    def sum(self, field: str) -> int:
+        """Of all lanes; `field` is one of LaneView's."""
+        return sum(getattr(lane, field) for lane in self.lanes)
+
+    def of(self, lane: Lane) -> LaneView:
+        """One lane."""
+        return next(view for view in self.lanes if view.lane == lane)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All desks of this ledger: those that report in order of trouble, the others by what they hold."""
+
+    now_ms: int
+    active: bool
+    caught_up: bool
+    lag_records: int
+    last_commit_ms: int | None
+    bands: tuple[Band, ...]
+    reporting: tuple[DeskView, ...]
+    unreporting: tuple[DeskView, ...]
+    rejected: Mapping[str, int]
+    history: Sequence[Span]
+
+    @property
+    def current(self) -> bool:
+        """Whether the numbers are those of now."""
+        return self.active and self.caught_up
+
+    @property
+    def desks(self) -> tuple[DeskView, ...]:
+        """Every one."""
+        return (*self.reporting, *self.unreporting)
+
+    @property
+    def residue(self) -> int:
+        """In doubt, at desks that report and at others."""
+        return sum(desk.sum("residue") for desk in self.desks)
+
+    @property
+    def unreported(self) -> int:
+        """Held by desks that do not report."""
+        return sum(desk.sum("waiting") for desk in self.unreporting)
+
+    @property
+    def silent(self) -> tuple[DeskView, ...]:
+        """Desks that should have said something."""
+        return tuple(desk for desk in self.reporting if desk.silent)
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Arrival of what waits longest, at a desk that reports."""
+        return min((desk.oldest_ms for desk in self.reporting if desk.oldest_ms is not None), default=None)
+
+    def sum(self, field: str, lane: Lane | None = None) -> int:
+        """Of all desks that report; `field` is one of LaneView's."""
+        return sum(desk.sum(field) if lane is None else getattr(desk.of(lane), field) for desk in self.reporting)
+
+    def in_bands(self, lane: Lane) -> tuple[int, ...]:
+        """Waiting in a lane by age, at desks that report."""
+        return add_up((desk.of(lane).bands for desk in self.reporting), len(self.bands))
+
+    def find(self, desk: str) -> DeskView | None:
+        """None where this ledger does not hold it."""
+        return next((view for view in self.desks if view.desk.id == desk), None)
+
+
+def look(figures: Figures, configuration: Configuration, held: frozenset[str], now_ms: int) -> World:
+    """The world as the figures have it; `held` names the desks of this ledger."""
+    desks = [desk for desk in configuration.desks.desks if desk.id in held]
+    cut = bands([desk.targets[Lane.ROUTINE] for desk in desks])
+    with figures.lock:
+        views = [_desk(figures, desk, cut, now_ms) for desk in desks]
+        return World(
+            now_ms,
+            figures.active,
+            figures.caught_up,
+            figures.lag_records,
+            figures.last_commit_ms or None,
+            cut,
+            tuple(sorted((view for view in views if view.reports), key=trouble)),
+            tuple(sorted((view for view in views if not view.reports), key=lambda view: -view.sum("waiting"))),
+            {partner.id: figures.counts[REJECTED, partner.id, ""] for partner in configuration.partners.partners},
+            figures.history(),
+        )
+
+
+def trouble(view: DeskView) -> tuple[int, int, bool, float, str]:
+    """The order of desks: urgent ones past their target, others past it, silence, age."""
+    oldest = float("inf") if view.oldest_ms is None else float(view.oldest_ms)
+    return -view.of(Lane.URGENT).overdue, -view.sum("overdue"), not view.silent, oldest, view.desk.id
+
+
+def drain(waiting: int, history: Sequence[Span], now_ms: int) -> Drain:
+    """At the pace of the whole history. Nothing waiting takes no time."""
+    if not waiting:
+        return Drain(True, 0.0)
+    if not history or now_ms <= history[0].start_ms:
+        return Drain(False)
+    gained = sum(span.looked - span.arrived for span in history)
+    if gained <= 0:
+        return Drain(True, None)
+    return Drain(True, waiting / gained * (now_ms - history[0].start_ms) / 1000)
+
+
+def add_up(rows: Iterable[tuple[int, ...]], length: int) -> tuple[int, ...]:
+    """Column by column."""
+    columns = list(zip(*rows, strict=True))
+    return tuple(map(sum, columns)) if columns else (0,) * length
+
+
+def _desk(figures: Figures, desk: Desk, cut: tuple[Band, ...], now_ms: int) -> DeskView:
+    lanes = tuple(_lane(figures, desk, lane, cut, now_ms) for lane in Lane)
+    heard_ms = figures.heard.get(desk.id) or None
+    history = figures.history(desk.id)
+    counters = figures.counters
+    return DeskView(
+        desk,
+        tuple(_signs(desk, lanes, heard_ms, figures.active and figures.caught_up, now_ms)),
+        lanes,
+        heard_ms,
+        {code: counters[CounterKey("closed", desk.id, "", code)] for code in Disposition},
+        counters[CounterKey("closed_unlooked", desk.id, "", "")],
+        figures.counts[ORPHAN, desk.id, ""],
+        {result: counters[CounterKey("status", desk.id, "", result)] for result in STATUS_RESULTS},
+        history,
+        drain(sum(lane.waiting for lane in lanes), history, now_ms),
+    )
+
+
+def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], now_ms: int) -> LaneView:
+    def count(kind: str) -> int:
+        return figures.counts[kind, desk.id, lane]
+
+    def happened(name: str) -> int:
+        return figures.counters[CounterKey(name, desk.id, lane, "")]
+
+    slots = figures.slots.get((EntryState.WAITING, desk.id, lane), {})
+    captured = figures.slots.get((EVIDENCE, desk.id, lane), {})
+    ends = figures.slots.get((EXPIRES, desk.id, lane), {})
+    dying_ms = now_ms - max(0, desk.evidence_seconds * 1000 - EXPIRING_MS)
+    return LaneView(
+        lane,
+        desk.targets[lane],
+        count(EntryState.WAITING),
+        count(OVERDUE),
+        count(EntryState.SHELVED),
+        count(EntryState.IN_HAND),
+        _oldest(slots, figures.oldest.get((desk.id, lane))),
+        count_bands(slots, cut, now_ms),
+        count_bands(captured, cut, now_ms),
+        sum(number for day, number in captured.items() if day <= dying_ms),
+        sum(number for day, number in ends.items() if day <= now_ms + EXPIRING_MS),
+        figures.residue.get((desk.id, lane), 0),
+        happened("opened"),
+        happened("looked"),
+        happened("forwarded"),
+        happened("withdrawn"),
+        happened("expired"),
+        happened("target_missed"),
+    )
+
+
+def _oldest(slots: Mapping[int, int], exact_ms: int | None) -> int | None:
+    """The exact time is looked up now and then; what was looked at since no longer waits, and its span is gone."""
+    if not slots:
+        return None
+    return max(min(slots), exact_ms or 0)
+
+
+def _signs(desk: Desk, lanes: Sequence[LaneView], heard_ms: int | None, current: bool, now_ms: int) -> Iterable[Sign]:
+    """At least one. Nothing waits only where that is known: the desk reports, and the ledger is up to date."""
+    if desk.reporting is not Reporting.STATUS:
+        yield Sign.UNREPORTED
+    else:
+        if any(lane.overdue for lane in lanes if lane.lane == Lane.URGENT):
+            yield Sign.URGENT_OVERDUE
+        elif any(lane.overdue for lane in lanes):
+            yield Sign.OVERDUE
+        if _is_silent(desk, lanes, heard_ms, now_ms):
+            yield Sign.SILENT
+    if any(lane.residue for lane in lanes):
+        yield Sign.IN_DOUBT
+    if not current:
+        yield Sign.NOT_COUNTED
+    elif desk.reporting is Reporting.STATUS and not any(lane.overdue or lane.residue for lane in lanes):
+        if any(lane.waiting for lane in lanes):
+            yield Sign.WAITING
+        elif any(lane.shelved for lane in lanes):
+            yield Sign.SHELVED
+        else:
+            yield Sign.NOTHING_WAITS
+
+
+def _is_silent(desk: Desk, lanes: Sequence[LaneView], heard_ms: int | None, now_ms: int) -> bool:
+    """As the alert DeskSilent has it: it had something to speak of for so long, and in all that time did not."""
+    oldest_ms = min((lane.oldest_ms for lane in lanes if lane.oldest_ms is not None), default=None)
+    return oldest_ms is not None and now_ms - max(heard_ms or 0, oldest_ms) > desk.silent_after_seconds * 1000

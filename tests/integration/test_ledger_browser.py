@@ -1,0 +1,113 @@
+"""The ledger's page in a real browser: headless Chromium, and axe-core for what a screen reader would stumble over."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.ledger.figures import Figures, Span
+from services.ledger.page.access import Access
+from services.ledger.page.routes import routes
+from services.ledger.tally import DAY_MS
+from services.runtime.http import serve
+from tests.ledger_world import NOW_MS, with_unreporting, world
+
+playwright: Any = pytest.importorskip("playwright.async_api", reason="playwright is missing: the page in a browser")
+axe: Any = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe-playwright-python is missing")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing: the page in a browser")
+
+PHONE, DESKTOP = 360, 1280
+PATHS = ("/", "/desks/nl", "/desks/in", "/definitions")
+
+
+def figures(*, caught_up: bool = True) -> Figures:
+    found = world().figures(caught_up=caught_up)
+    spans = [Span(NOW_MS - day * DAY_MS, 5 * day, day) for day in range(60, 0, -1)]
+    found.history = lambda desk=None: spans  # type: ignore[method-assign]
+    found.residue = {("fr", "routine"): 3}
+    return found
+
+
+@asynccontextmanager
+async def browsing(shown: Figures) -> AsyncIterator[tuple[str, Any]]:
+    """The page's address, and a browser."""
+    configuration = with_unreporting()
+    pages = routes(shown, configuration, frozenset(configuration.desks.by_id), Access(None), lambda: NOW_MS)
+    async with (
+        serve(CollectorRegistry(), lambda: (True, {}), "127.0.0.1", 0, pages) as server,
+        playwright.async_playwright() as driver,
+    ):
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield server.url, browser
+        await browser.close()
+
+
+@pytest.mark.parametrize("caught_up", [True, False])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(width: int, scheme: str, caught_up: bool) -> None:
+    async with browsing(figures(caught_up=caught_up)) as (url, browser):
+        for path in PATHS:
+            context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+            page = await context.new_page()
+            complaints: list[str] = []
+            page.on("console", lambda message, into=complaints: into.append(message.text))
+            await page.goto(f"{url}{path}")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert complaints == [], path
+            for details in await page.query_selector_all("details"):
+                await details.evaluate("element => { element.open = true }")
+            results = await axe.Axe().run(page)
+            assert results.violations_count == 0, f"{path}: {results.generate_report()}"
+            assert len(results.response["passes"]) > 10
+            await context.close()
+
+
+async def test_the_page_is_whole_without_javascript() -> None:
+    async with browsing(figures()) as (url, browser):
+        context = await browser.new_context(java_script_enabled=False)
+        page = await context.new_page()
+        await page.goto(url)
+        assert await page.locator("svg.turnover").is_visible()
+        assert await page.locator("table.heat").is_visible()
+        await page.locator("summary").first.click()
+        assert await page.locator("details table").first.is_visible()
+
+
+async def test_a_number_leads_to_its_definition_by_one_click() -> None:
+    async with browsing(figures()) as (url, browser):
+        page = await browser.new_page()
+        await page.goto(url)
+        await page.locator(".card dd a").first.click()
+        assert page.url == f"{url}/definitions#waiting"
+        assert await page.locator("#waiting h2").is_visible()
+
+
+async def test_the_keyboard_reaches_the_content_first_and_scrolls_the_tables() -> None:
+    async with browsing(figures()) as (url, browser):
+        page = await browser.new_page(viewport={"width": PHONE, "height": 800})
+        await page.goto(url)
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.className") == "skip"
+        assert await page.locator(".skip").bounding_box() is not None
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "content"
+        table = page.locator("#desks .scroll").first
+        await table.focus()
+        await page.keyboard.press("ArrowRight")
+        async with asyncio.timeout(10):  # the policy forbids what wait_for_function would evaluate
+            while not await table.evaluate("element => element.scrollLeft"):  # noqa: ASYNC110 - the browser's event
+                await asyncio.sleep(0.02)
+
+
+async def test_the_stylesheet_is_let_in_by_the_policy() -> None:
+    async with browsing(figures()) as (url, browser):
+        page = await browser.new_page(color_scheme="dark")
+        await page.goto(url)
+        colour = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        assert colour == "rgb(20, 23, 27)"
