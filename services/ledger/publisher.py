@@ -27,7 +27,7 @@ class Publisher:
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
                 "delivery.timeout.ms": int(FLUSH_S * 1000),
-                "log_level": 3,
+                "log_level": 0,
             }
         )
 

@@ -48,10 +48,10 @@ class TopicReader:
             "queued.max.messages.kbytes": 65_536,
             "queued.min.messages": 20_000,
             "fetch.message.max.bytes": 1_048_588,
-            "log_level": 3,
+            "log_level": 0,  # its lines go to stderr as they are; errors come with what is polled
         }
         self._consumer = Consumer(self._options)
-        self._admin = AdminClient({**librdkafka_options(kafka), "log_level": 3})
+        self._admin = AdminClient({**librdkafka_options(kafka), "log_level": 0})
         self.reached: dict[Place, int] = {}
         """How far each partition is read: the next offset that may hold something."""
 
@@ -97,6 +97,8 @@ class TopicReader:
                 self._met_end(message)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
                 self._overtaken(message)
+            elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+                log.warning(Event.BROKERS_DOWN)
             elif error.fatal() or (not error.retriable() and error.code() not in _PASSING):
                 raise KafkaException(error)
         return records

@@ -7,9 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confluent_kafka import KafkaException
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from policy.configuration import Configuration
 from services.ledger.database import Deposed, give_up_lease, take_lease
@@ -71,7 +69,7 @@ class Ledger:
             except CannotRun as refusal:
                 self.fault = refusal
                 return
-            except (KafkaException, SQLAlchemyError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever fails, what was remembered is thrown away (rule 6)
                 log.warning(Event.SESSION_FAILED, error=error, places=places(error.__traceback__))
                 stop.wait(PAUSE_S)
 

@@ -50,6 +50,7 @@ class Event(StrEnum):
     TOOK_OVER = "took_over"
     SESSION_FAILED = "session_failed"
     EVENT_REFUSED = "event_refused"
+    BROKERS_DOWN = "brokers_down"
     FOREIGN_LOG = "foreign_log"
 
 
