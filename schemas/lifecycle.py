@@ -132,17 +132,26 @@ class Course:
         )
 
 
-def course(steps: Iterable[Step], tenure: int = 1, most_forwards: int | None = None) -> Course:
+def course(steps: Iterable[Step], tenure: int = 1, most_forwards: int | None = None, returned_ms: int = 0) -> Course:
     """The fold. `tenure`: how often the referral came to this desk, as its queue records say; at least 1.
 
-    `most_forwards`: how often it can have gone on to another desk in all, None for no limit. What follows a forwarding
-    belongs to the next stay, where there is one; where there is none yet, it is contested.
+    `most_forwards`: how often it can have gone on to another desk in all, None for no limit. `returned_ms`: when
+    another desk last forwarded it here (Unix ms), 0 for never. What follows a forwarding belongs to the next stay,
+    where there is one; where there is none yet, it is contested.
     """
     found = Course()
     for step in steps:
-        if found.state is EntryState.FORWARDED and found.tenure < tenure:
+        if _is_back(found, tenure, returned_ms):
             found = found.again()
         found = found.after(step, most_forwards)
-    if found.state is EntryState.FORWARDED and found.tenure < tenure:
-        found = found.again()
-    return found
+    return found.again() if _is_back(found, tenure, returned_ms) else found
+
+
+def _is_back(found: Course, tenure: int, returned_ms: int) -> bool:
+    """Whether what was forwarded has come here again: as the chain says, or by the moment where no chain can.
+
+    Two desks that one report addresses, and that forward it to each other, have no stay before in either chain.
+    """
+    if found.state is not EntryState.FORWARDED:
+        return False
+    return found.tenure < tenure or (found.forwarded_ms is not None and returned_ms > found.forwarded_ms)

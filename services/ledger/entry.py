@@ -30,9 +30,10 @@ class Meaning(StrEnum):
 class Entry:
     """A row of the ledger. Times are Unix ms, None where it has not happened.
 
-    `chain`: the desks that had it before this stay. `records` counts its queue records; `ranks` names theirs when
-    there is more than one, so that repeats can be told. `events` counts its status events. `passed`: the rank last
-    passed on to the desk it was forwarded to. `missed`: the time to look passed without a look.
+    `chain`: the desks that had it before this stay. `came_ms`: when another desk last forwarded it here. `records`
+    counts its queue records; `ranks` names theirs when there is more than one, so that repeats can be told. `events`
+    counts its status events. `passed`: the rank last passed on, and in which forwarding. `missed`: the time to look
+    passed without a look.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Entry:
     expires_ms: int | None = None
     captured_ms: int | None = None
     chain: str = ""
+    came_ms: int = 0
     roles: str = ""
     reasons: str = ""
     envelope: bytes | None = None
@@ -73,6 +75,14 @@ class Entry:
     def met(self) -> bool:
         """Whether a queue record of it was read."""
         return self.records > 0
+
+    @property
+    def returned_ms(self) -> int:
+        """When another desk last forwarded it here, to a desk that the report itself addresses; else 0.
+
+        Of a desk that has it by forwarding alone the chain tells, and what comes again is an amendment passed on.
+        """
+        return self.came_ms if self.chain.split(",")[0] in ("", self.desk) else 0
 
     @property
     def most_forwards(self) -> int | None:
@@ -104,6 +114,7 @@ def opened(arrival: Arrival) -> Entry:
         arrival.expires_ms,
         arrival.captured_ms,
         arrival.chain,
+        _came_ms(arrival),
         arrival.roles,
         arrival.reasons,
         arrival.envelope,
@@ -143,7 +154,7 @@ def _meaning(ranks: Sequence[str], rank: str, tenure: int) -> Meaning:
 
 def settle(entry: Entry, steps: Sequence[Step], target_ms: int, now_ms: int) -> Course:
     """Make of the entry what its status events say, in the order of their topic. `target_ms`: by when to look."""
-    found = course(steps, entry.tenure, entry.most_forwards)
+    found = course(steps, entry.tenure, entry.most_forwards, entry.returned_ms)
     entry.events = len(steps)
     entry.looked_ms, entry.taken_ms = found.looked_ms, found.taken_ms
     entry.closed_ms, entry.disposition, entry.unlooked = found.closed_ms, found.disposition, found.unlooked
@@ -218,12 +229,17 @@ def _stay(entry: Entry, arrival: Arrival) -> None:
 
     Of two ways that led here at once the shorter one is kept, whatever was read first.
     """
+    entry.came_ms = max(entry.came_ms, _came_ms(arrival))
     if not entry.met or arrival.tenure > entry.tenure:
         entry.tenure, entry.arrived_ms, entry.chain = arrival.tenure, arrival.received_ms, arrival.chain
         entry.missed = False
     elif arrival.tenure == entry.tenure:
         entry.arrived_ms = min(entry.arrived_ms, arrival.received_ms)
         entry.chain = min(entry.chain, arrival.chain, key=lambda chain: (len(chain), chain))
+
+
+def _came_ms(arrival: Arrival) -> int:
+    return arrival.received_ms if arrival.chain and not arrival.withdrawn else 0
 
 
 def rank_of(entry: Entry) -> str:

@@ -82,15 +82,16 @@ def outcomes(was: Before, entry: Entry, rfc3339: str, now_ms: int) -> list[Messa
 def pass_on(entry: Entry, by: ActorRole, now_ms: int) -> Message | None:
     """The command that brings a forwarded entry's newest record to the desk that has it; None when it has it.
 
-    Sets `passed`: what was passed on. `by`: who forwarded it, so that the same command said again is the same.
+    Sets `passed`: what was passed on, and in the how-manieth forwarding. `by`: who forwarded it, so that the same
+    command said again is the same.
     """
-    rank = rank_of(entry)
-    if entry.state != EntryState.FORWARDED or entry.passed == rank or entry.envelope is None:
+    occasion = f"{rank_of(entry)} {entry.forwards}"
+    if entry.state != EntryState.FORWARDED or entry.passed == occasion or entry.envelope is None:
         return None
     assert entry.forwarded_to is not None  # the event forwarded names a desk
-    entry.passed = rank
+    entry.passed = occasion
     action = RerouteAction.WITHDRAW if entry.withdrawn else RerouteAction.FORWARD
-    return _command(entry, action, entry.forwarded_to, by, rank, now_ms)
+    return _command(entry, action, entry.forwarded_to, by, occasion, now_ms)
 
 
 def is_unnamed(entry: Entry, amendment: Amendment | None) -> bool:

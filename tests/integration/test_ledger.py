@@ -188,3 +188,19 @@ def test_every_metric_of_the_catalogue_is_there(ledger: LedgerProcess) -> None:
         text = answer.read().decode()
     names = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     assert {"referral_entries_waiting", "referral_waiting_age_seconds", "referral_conservation_residue"} <= names
+
+
+def test_a_referral_that_two_desks_forward_to_each_other_is_not_lost_to_sight(
+    client: Client, ledger: LedgerProcess
+) -> None:
+    report = publish(client, "CZ", "SK")
+
+    def waiting(desk: str) -> int:
+        return int(ledger.figure("referral_entries_waiting", desk=desk))
+
+    ledger.until(lambda: waiting("cz") == waiting("sk") == 1, "at both")
+    say(client, "cz", report, "forwarded", to="sk")
+    say(client, "sk", report, "forwarded", to="cz")
+    ledger.until(lambda: ledger.figure("referral_forwarded_total", desk="cz") == 1, "cz forwarded")
+    ledger.until(lambda: ledger.figure("referral_forwarded_total", desk="sk") == 1, "sk forwarded")
+    ledger.until(lambda: waiting("cz") + waiting("sk") >= 1, "somebody has it")

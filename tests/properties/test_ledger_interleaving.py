@@ -303,7 +303,7 @@ def test_whatever_was_read_first_every_desk_is_told_what_it_must_know(
         assert said.setdefault(command.identity, command.value) == command.value, "one identity, two commands"
     for entry in ledger.entries.values():
         if entry.state == EntryState.FORWARDED:
-            assert entry.passed == rank_of(entry)
+            assert entry.passed == f"{rank_of(entry)} {entry.forwards}"
         if is_unnamed(entry, ledger.amendments.get((entry.partner, entry.report))):
             wanted = [
                 command

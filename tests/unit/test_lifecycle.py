@@ -118,3 +118,12 @@ def test_counts_only_grow_with_a_stay_that_becomes_known_later() -> None:
     assert two.closings[: len(one.closings)] == one.closings
     assert two.looks >= one.looks
     assert two.forwards >= one.forwards
+
+
+def test_what_another_desk_forwards_here_after_this_one_forwarded_it_waits_again() -> None:
+    forwarded = [step("looked", 5), step("forwarded", 10)]
+    assert course(forwarded, returned_ms=9).state is FORWARDED
+    assert course(forwarded, returned_ms=11).state is WAITING
+    assert course([*forwarded, step("taken_up", 20)], returned_ms=11).state is IN_HAND
+    again = course([*forwarded, step("forwarded", 20)], returned_ms=11)
+    assert (again.state, again.forwards) == (FORWARDED, 2)

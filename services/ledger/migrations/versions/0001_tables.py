@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("expires_ms", sa.BigInteger(), nullable=True),
         sa.Column("captured_ms", sa.BigInteger(), nullable=True),
         sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("came_ms", sa.BigInteger(), nullable=False),
         sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("reasons", sa.Text(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=True),
