@@ -12,7 +12,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from services.router.document import page
+from services.ledger import document as ledger
+from services.router import document as router
 from tests.samples import configuration
 
 ROOT: Final = Path(__file__).parent.parent
@@ -21,44 +22,6 @@ RULES: Final = DEPLOY / "prometheus" / "rules"
 DEMO: Final = DEPLOY / "demo" / "prometheus" / "rules"
 RULE_TESTS: Final = ROOT / "tests" / "rules"
 DASHBOARDS: Final = DEPLOY / "grafana" / "dashboards"
-
-DESK: Final = ("desk",)
-DESK_LANE: Final = ("desk", "lane")
-PLANNED: Final = (
-    ("referral_entries_waiting", "gauge", DESK_LANE),
-    ("referral_entries_shelved", "gauge", DESK_LANE),
-    ("referral_entries_in_hand", "gauge", DESK_LANE),
-    ("referral_entries_overdue", "gauge", DESK_LANE),
-    ("referral_entries_expiring", "gauge", DESK_LANE),
-    ("referral_entries_unreported", "gauge", DESK),
-    ("referral_waiting_age_seconds", "gaugehistogram", DESK_LANE),
-    ("referral_oldest_waiting_timestamp_seconds", "gauge", DESK_LANE),
-    ("referral_target_seconds", "gauge", DESK_LANE),
-    ("referral_target_missed_total", "counter", DESK_LANE),
-    ("referral_opened_total", "counter", DESK_LANE),
-    ("referral_looked_total", "counter", DESK_LANE),
-    ("referral_forwarded_total", "counter", DESK_LANE),
-    ("referral_withdrawn_total", "counter", DESK_LANE),
-    ("referral_expired_total", "counter", DESK_LANE),
-    ("referral_closed_total", "counter", ("desk", "disposition")),
-    ("referral_closed_unlooked_total", "counter", DESK),
-    ("referral_time_to_look_seconds", "histogram", ("lane",)),
-    ("referral_time_to_close_seconds", "histogram", ("lane",)),
-    ("referral_evidence_age_seconds", "gaugehistogram", ("lane",)),
-    ("referral_evidence_expiring", "gauge", DESK_LANE),
-    ("referral_desk_reporting", "gauge", DESK),
-    ("referral_desk_silent_after_seconds", "gauge", DESK),
-    ("referral_desk_last_status_timestamp_seconds", "gauge", DESK),
-    ("referral_status_events_total", "counter", ("desk", "result")),
-    ("referral_orphaned_events", "gauge", DESK),
-    ("referral_conservation_residue", "gauge", DESK_LANE),
-    ("referral_rejected_not_resent", "gauge", ("partner",)),
-    ("referral_ledger_active", "gauge", ()),
-    ("referral_ledger_caught_up", "gauge", ()),
-    ("referral_ledger_lag_records", "gauge", ()),
-    ("referral_ledger_last_commit_timestamp_seconds", "gauge", ()),
-)
-"""The ledger's metrics: name, type, labels. To go when docs/metrics.md, which is made from the code, has them."""
 
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "histogram": ("_bucket", "_sum", "_count"),
@@ -164,22 +127,14 @@ def page_expressions() -> list[str]:
 @cache
 def exposed() -> Mapping[str, tuple[str, ...]]:
     """Every series that the code exposes: name → labels."""
-    written = (ROOT / "docs" / "metrics.md").read_text("utf-8")
-    rows = [(name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in _rows(written)]
-    if not any(name == "referral_entries_waiting" for name, _, _ in rows):
-        rows += PLANNED
+    pages = router.page(configuration()), ledger.page(configuration())
     return {
         name + suffix: (*labels, "le") if suffix == "_bucket" else labels
-        for name, kind, labels in rows
+        for written in pages
+        for name, kind, listed in _ROW.findall(written)
+        for labels in [tuple(re.findall(r"`(\w+)`", listed))]
         for suffix in _SUFFIXES.get(kind, ("",))
     }
-
-
-def _rows(written: str) -> list[tuple[str, str, str]]:
-    """The router's as its code has them now, all others as the page of metrics says."""
-    found = _ROW.findall(page(configuration()))
-    known = {name for name, _, _ in found}
-    return found + [row for row in _ROW.findall(written) if row[0] not in known and "_router_" not in row[0]]
 
 
 def names_in(expression: str) -> set[str]:

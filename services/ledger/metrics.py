@@ -21,7 +21,7 @@ from services.ledger.reading import FaultKind
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE, REJECTED, TIME_BOUNDS_S, CounterKey
 
 EXPIRING_MS: Final = 30 * DAY_MS
-STATUS_RESULTS: Final = ("applied", "repeated", "contested", "orphaned", *FaultKind)
+STATUS_RESULTS: Final = ("applied", "repeated", "contested", *FaultKind)
 
 
 class LedgerMetrics(Collector):
