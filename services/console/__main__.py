@@ -41,6 +41,7 @@ ENTRIES: Final = (
     Entry("check", PARTNERS, "Check envelopes offline, as the router would."),
     Entry("publish", PARTNERS, "Publish envelopes, and wait for the broker's acknowledgements."),
     Entry("receipts", PARTNERS, "Read what became of a partner's records."),
+    Entry("backlog", OPERATORS, "Show what nobody has looked at, by desk and lane."),
     Entry("lag", OPERATORS, "Show how far the router is behind, in records and in time."),
     Entry("quarantine", OPERATORS, "List the records that were refused: reason and place, never content."),
     Entry("tally", OPERATORS, "Add up, from the topics themselves, that nothing is lost or doubled."),
