@@ -6,34 +6,27 @@ fails is thrown away with all that was remembered, and the next session begins w
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-from confluent_kafka import Message
 from sqlalchemy import Connection, Engine
 
 from policy.configuration import Configuration
 from schemas import topics
 from schemas.codes import Lane
-from services.ledger import store
+from services.ledger import queries, store
 from services.ledger.batch import Batch, Known, Placed, ReportKey, is_wide
 from services.ledger.conservation import Conservation
 from services.ledger.database import remember_cluster, writing
 from services.ledger.figures import Figures
 from services.ledger.inputs import Input, Kind
+from services.ledger.intake import Read, Value, read, take
 from services.ledger.publisher import Publisher
 from services.ledger.reader import Place, TopicReader
 from services.ledger.reading import (
     Arrival,
-    Fault,
-    FaultKind,
     Receipted,
-    Reported,
     Tracked,
-    read_arrival,
     read_receipt,
-    read_status,
-    read_track,
 )
 from services.ledger.tally import OVERDUE
 from services.ledger.terms import Terms
@@ -49,18 +42,8 @@ PUBLISHED: Final = 2_000
 SWEPT: Final = 5_000
 """Entries a sweep takes at once; it comes again at once where there were as many."""
 
-Value = Arrival | Receipted | Placed | Tracked | None
 
 log = logger()
-
-
-@dataclass(slots=True)
-class Read:
-    """What some records say, in order, and what of the database that concerns."""
-
-    values: list[Value] = field(default_factory=list)
-    faults: list[tuple[Input, FaultKind]] = field(default_factory=list)
-    positions: dict[Place, int] = field(default_factory=dict)
 
 
 class Session:
@@ -96,13 +79,13 @@ class Session:
         cluster = self._reader.cluster_id()
         with writing(self._engine, self._epoch, _now_ms()) as connection:
             remember_cluster(connection, cluster)
-            self._positions = store.read_positions(connection)
-            self._streams = store.read_streams(connection)
-            self._comparable = store.read_sources(connection)
-            self._amended = store.has_amendments(connection)
-            self._rejected = store.has_rejections(connection)
-            tallies, counters = store.read_tallies(connection), store.read_counters(connection)
-            self._figures.load(tallies, counters, store.read_heard(connection))
+            self._positions = queries.read_positions(connection)
+            self._streams = queries.read_streams(connection)
+            self._comparable = queries.read_sources(connection)
+            self._amended = queries.has_amendments(connection)
+            self._rejected = queries.has_rejections(connection)
+            tallies, counters = queries.read_tallies(connection), queries.read_counters(connection)
+            self._figures.load(tallies, counters, queries.read_heard(connection))
         self._conservation = Conservation(self._streams)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._discover()
@@ -127,10 +110,10 @@ class Session:
     def _publish(self) -> None:
         """Send what the outbox holds; what was not acknowledged waits for the next time."""
         with self._engine.connect() as connection:
-            rows = store.unsent(connection, PUBLISHED)
+            rows = queries.unsent(connection, PUBLISHED)
         acknowledged = self._publisher.publish(rows)
         with writing(self._engine, self._epoch, _now_ms()) as connection:
-            store.sent(connection, acknowledged)
+            queries.sent(connection, acknowledged)
         self._unsent = len(acknowledged) < len(rows) or len(rows) == PUBLISHED
 
     def _is_due(self, what: str, every_s: float) -> bool:
@@ -146,7 +129,7 @@ class Session:
             known = self._load(connection, found.values)
             batch = self._batch(known, now_ms)
             for value in found.values:
-                _take(batch, value)
+                take(batch, value)
             for place, kind in found.faults:
                 batch.fault(place.desk, kind)
             batch.finish()
@@ -197,7 +180,7 @@ class Session:
         oldest: dict[tuple[str, str], int] = {}
         with self._engine.connect() as connection:
             for desk, lane in self._waiting():
-                if (arrived_ms := store.oldest_waiting(connection, desk, lane)) is not None:
+                if (arrived_ms := queries.oldest_waiting(connection, desk, lane)) is not None:
                     oldest[desk, lane] = arrived_ms
         with self._figures.lock:
             self._figures.oldest = oldest
@@ -211,14 +194,14 @@ class Session:
         """One transaction of the clock's; True where there was as much as it takes."""
         now_ms = _now_ms()
         with self._engine.connect() as connection:
-            ended = store.expiring(connection, now_ms, SWEPT)
+            ended = queries.expiring(connection, now_ms, SWEPT)
             missed: list[str] = []
             for desk, lane in self._waiting():
                 with self._figures.lock:
                     left = self._figures.counts["waiting", desk, lane] - self._figures.counts[OVERDUE, desk, lane]
                 if left > 0:
                     before_ms = now_ms - self._terms.target_ms(desk, lane)
-                    missed += store.due(connection, desk, lane, before_ms, SWEPT - len(missed))
+                    missed += queries.due(connection, desk, lane, before_ms, SWEPT - len(missed))
                 if len(missed) >= SWEPT:
                     break
         if not ended and not missed:
@@ -267,49 +250,6 @@ class Session:
             self._figures.residue = residue
             self._figures.lag_records = behind
             self._figures.caught_up = caught_up
-
-
-def read(messages: Iterable[Message], inputs: Mapping[str, Input], configuration: Configuration) -> Read:
-    """What the records say; a fault is counted at its desk, and the position goes on."""
-    found = Read()
-    for message in messages:
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
-        assert topic is not None and partition is not None and offset is not None  # noqa: PT018 - a record has all three
-        place = inputs[topic]
-        value = _value(place, message, configuration)
-        if isinstance(value, Fault):
-            found.faults.append((place, value.kind))
-        else:
-            found.values.append(Placed(value, offset) if isinstance(value, Reported) else value)
-        found.positions[topic, partition] = offset + 1
-    return found
-
-
-def _value(
-    place: Input, message: Message, configuration: Configuration
-) -> Arrival | Receipted | Reported | Tracked | Fault | None:
-    content = message.value()
-    match place.kind:
-        case Kind.QUEUE:
-            return read_arrival(place.desk, place.lane, content, message.headers())  # type: ignore[arg-type]
-        case Kind.RECEIPT:
-            return read_receipt(place.partner, place.ingress, topics.REROUTE, content)
-        case Kind.STATUS:
-            return read_status(place.desk, content, message.timestamp()[1], configuration)
-        case Kind.TRACK:
-            return read_track(place.desk, content, message.timestamp()[1])
-
-
-def _take(batch: Batch, value: Value) -> None:
-    match value:
-        case Arrival():
-            batch.arrive(value)
-        case Receipted():
-            batch.receive(value)
-        case Placed():
-            batch.report(value)
-        case Tracked():
-            batch.track(value)
 
 
 def _now_ms() -> int:

@@ -16,8 +16,7 @@ from services.ledger.batch import Batch, Known, Placed, ReportKey
 from services.ledger.entry import Entry
 from services.ledger.reading import Reported, Tracked
 from services.ledger.saying import Amendment, Message
-from services.ledger.streams import Gap, Stream, StreamKey
-from services.ledger.tally import CounterKey, TallyKey
+from services.ledger.streams import Stream, StreamKey
 
 T = TypeVar("T")
 _CHUNK: Final = 500
@@ -193,96 +192,6 @@ def _amendment_row(report: ReportKey, found: Amendment) -> dict[str, Any]:
     }
 
 
-def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
-    """(topic, partition) → the offset to read next."""
-    found = connection.execute(select(tables.positions))
-    return {(row.topic, row.partition): row.next_offset for row in found}
-
-
-def read_streams(connection: Connection) -> dict[StreamKey, Stream]:
-    """Every stream."""
-    names = [column.name for column in fields(Stream)]
-    return {
-        StreamKey(row.desk, row.lane, row.source): Stream(**{name: getattr(row, name) for name in names})
-        for row in connection.execute(select(tables.streams))
-    }
-
-
-def read_gaps(connection: Connection) -> list[tuple[StreamKey, Gap]]:
-    """Every gap, in the order of its queue."""
-    table = tables.gaps
-    found = connection.execute(select(table).order_by(table.c.desk, table.c.lane, table.c.source, table.c.after))
-    return [(StreamKey(row.desk, row.lane, row.source), Gap(row.after, row.before)) for row in found]
-
-
-def read_tallies(connection: Connection) -> dict[TallyKey, int]:
-    """Every tally that is not zero."""
-    table = tables.tallies
-    found = connection.execute(select(table).where(table.c.number != 0))
-    return {TallyKey(row.kind, row.desk, row.lane, row.slot): row.number for row in found}
-
-
-def read_counters(connection: Connection) -> dict[CounterKey, int]:
-    """Every counter."""
-    found = connection.execute(select(tables.counters))
-    return {CounterKey(row.name, row.desk, row.lane, row.code): row.number for row in found}
-
-
-def read_heard(connection: Connection) -> dict[str, int]:
-    """Desk → the broker's time of its last status event."""
-    return {row.desk: row.at_ms for row in connection.execute(select(tables.heard))}
-
-
-def due(connection: Connection, desk: str, lane: Lane, before_ms: int, limit: int) -> list[str]:
-    """Keys of entries still waiting that arrived before this and are not counted as missed, the oldest first."""
-    table = tables.entries
-    found = connection.execute(
-        select(table.c.key)
-        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, table.c.arrived_ms < before_ms)
-        .where(~table.c.missed)
-        .order_by(table.c.arrived_ms)
-        .limit(limit)
-    )
-    return list(found.scalars())
-
-
-def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
-    """Keys of entries whose term is over, the first to end first."""
-    table = tables.entries
-    found = connection.execute(
-        select(table.c.key)
-        .where(table.c.expired_ms.is_(None), table.c.expires_ms <= now_ms)
-        .order_by(table.c.expires_ms)
-        .limit(limit)
-    )
-    return list(found.scalars())
-
-
-def oldest_waiting(connection: Connection, desk: str, lane: Lane) -> int | None:
-    """When the one that waits longest arrived (Unix ms)."""
-    table = tables.entries
-    return connection.execute(
-        select(table.c.arrived_ms)
-        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane)
-        .order_by(table.c.arrived_ms)
-        .limit(1)
-    ).scalar()
-
-
-def unsent(connection: Connection, limit: int) -> list[tuple[int, Message]]:
-    """The oldest messages that the broker has not acknowledged."""
-    found = connection.execute(select(tables.outbox).order_by(tables.outbox.c.id).limit(limit))
-    return [(row.id, Message(row.topic, row.key, row.identity, row.event_type, row.at_ms, row.value)) for row in found]
-
-
-def sent(connection: Connection, ids: Collection[int]) -> None:
-    """These were acknowledged."""
-    if ids:
-        connection.execute(
-            delete(tables.outbox).where(tables.outbox.c.id == bindparam("b_id")), [{"b_id": number} for number in ids]
-        )
-
-
 def _in_chunks(
     connection: Connection, wanted: Iterable[T], statement: Callable[[list[T]], Select[Any]], size: int = _CHUNK
 ) -> Iterator[Row[Any]]:
@@ -371,21 +280,6 @@ def _upsert(connection: Connection, table: Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def read_sources(connection: Connection) -> dict[str, int]:
-    """Ingress partition → the ingress offset of the first receipt that is kept."""
-    return {row.source: row.first_receipt for row in connection.execute(select(tables.sources))}
-
-
 def save_sources(connection: Connection, learnt: Mapping[str, int]) -> None:
     """These are known now."""
     _set(connection, tables.sources, [{"source": source, "first_receipt": first} for source, first in learnt.items()])
-
-
-def has_amendments(connection: Connection) -> bool:
-    """Whether any report was amended: most need not be asked for otherwise."""
-    return connection.execute(select(tables.amendments.c.report).limit(1)).first() is not None
-
-
-def has_rejections(connection: Connection) -> bool:
-    """Whether any report is rejected and not resent."""
-    return connection.execute(select(tables.rejections.c.report).limit(1)).first() is not None

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from schemas.codes import ActorRole, Lane, StatusType
 from schemas.lifecycle import Step
-from services.ledger import store
+from services.ledger import queries, store
 from services.ledger.batch import Batch, Known, Placed
 from services.ledger.database import Deposed, connect, held_alone, migrate, remember_cluster, take_lease, writing
 from services.ledger.entry import Entry
@@ -104,8 +104,8 @@ def test_what_was_stored_is_what_is_loaded(engine: Engine) -> None:
     assert known.entries["ncmec:B:nl"].lane is Lane.URGENT
     assert [placed.place for placed in known.events["ncmec:A:nl"]] == [0]
     with engine.connect() as connection:
-        assert store.read_positions(connection) == {("topic", 0): 7}
-        assert store.read_streams(connection) == keeper.streams
+        assert queries.read_positions(connection) == {("topic", 0): 7}
+        assert queries.read_streams(connection) == keeper.streams
 
 
 def test_the_tallies_are_those_of_the_entries(engine: Engine) -> None:
@@ -118,7 +118,7 @@ def test_the_tallies_are_those_of_the_entries(engine: Engine) -> None:
         for key in weights(entry, SLOT_MS):
             found[key] = found.get(key, 0) + 1
     with engine.connect() as connection:
-        assert store.read_tallies(connection) == found
+        assert queries.read_tallies(connection) == found
 
 
 def test_a_ledger_that_lost_the_lease_writes_nothing(engine: Engine) -> None:
