@@ -134,7 +134,7 @@ class LedgerMetrics(Collector):
             ("looked", "Entries that a human looked at for the first time"),
             ("target_missed", "Entries whose target passed without a look"),
             ("forwarded", "Entries that the desk forwarded"),
-            ("withdrawn", "Entries that the partner took back"),
+            ("withdrawn", "Queue records that took an entry back"),
             ("expired", "Entries whose term ended before the desk did"),
             ("amended", "Queue records that amended an entry"),
             ("repeated", "Queue records that repeated one"),
