@@ -47,9 +47,11 @@ async def browsing(shown: Figures) -> AsyncIterator[tuple[str, Any]]:
         await browser.close()
 
 
-@pytest.mark.parametrize("caught_up", [True, False])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+@pytest.mark.parametrize(
+    ("width", "scheme", "caught_up"),
+    [(PHONE, "light", True), (PHONE, "dark", False), (DESKTOP, "dark", True), (DESKTOP, "light", False)],
+    ids=["phone, light", "phone, dark, not caught up", "desktop, dark", "desktop, light, not caught up"],
+)
 async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(width: int, scheme: str, caught_up: bool) -> None:
     async with browsing(figures(caught_up=caught_up)) as (url, browser):
         for path in PATHS:
