@@ -183,15 +183,6 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
         )
 
 
-def _amendment_row(report: ReportKey, found: Amendment) -> dict[str, Any]:
-    return {
-        "partner": report[0],
-        "report": report[1],
-        "revision": found.revision,
-        "desks": ",".join(sorted(found.desks)),
-    }
-
-
 def _in_chunks(
     connection: Connection, wanted: Iterable[T], statement: Callable[[list[T]], Select[Any]], size: int = _CHUNK
 ) -> Iterator[Row[Any]]:

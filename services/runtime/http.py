@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import uvicorn
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +21,9 @@ from services.runtime.rendered import Rendered
 Readiness = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Whether the service does its work now, and the counts or codes that say why (they are shown to whoever asks)."""
 _GRACE_S: Final = 2
+
+# Whoever serves has none, whether or not its metrics are of services.runtime.metrics: the setting is the process's.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
