@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from schemas.codes import EntryState
 from services.ledger.batch import Batch
-from services.ledger.tally import EVIDENCE, EXPIRES, CounterKey, TallyKey
+from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, CounterKey, TallyKey
 
-_BY_SLOT = frozenset({EntryState.WAITING, EntryState.SHELVED, EVIDENCE, EXPIRES})
+_BY_SLOT = frozenset({EntryState.WAITING, EntryState.SHELVED, EVIDENCE, EXPIRES, ORPHAN})
 Queue = tuple[str, str]
 """Desk and lane."""
 
@@ -132,6 +132,14 @@ class Figures:
         if known is None or now_ms >= known.until_ms:
             known = self._ages[key] = _aged(slots, now_ms)
         return known
+
+    def orphaned(self, desk: str, now_ms: int) -> int:
+        """Entries that only status events speak of, a day after the first of them: a referral may be read later.
+
+        By the broker's time, from the start of the span: never younger than the truth. The caller holds `lock`.
+        """
+        slots = self.slots.get((ORPHAN, desk, ""), {})
+        return sum(number for slot, number in slots.items() if slot <= now_ms - DAY_MS)
 
     def history(self, desk: str | None = None) -> Sequence[Span]:  # noqa: ARG002 - whose, once it is kept
         """Spans in order of time, of one desk or of those that report together. Not kept yet: empty.

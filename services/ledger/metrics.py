@@ -18,7 +18,7 @@ from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
 from services.ledger.reading import FaultKind
-from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE, REJECTED, TIME_BOUNDS_S, CounterKey
+from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE, REJECTED, TIME_BOUNDS_S, CounterKey
 
 EXPIRING_MS: Final = 30 * DAY_MS
 STATUS_RESULTS: Final = ("applied", "repeated", "contested", *FaultKind)
@@ -50,7 +50,7 @@ class LedgerMetrics(Collector):
         with self._figures.lock:
             now_ms = self._clock_ms()
             families = [
-                *self._backlog(),
+                *self._backlog(now_ms),
                 *self._aged(now_ms),
                 *self._happened(),
                 *self._configured(),
@@ -58,7 +58,7 @@ class LedgerMetrics(Collector):
             ]
         yield from families
 
-    def _backlog(self) -> Iterator[Metric]:
+    def _backlog(self, now_ms: int) -> Iterator[Metric]:
         counts = self._figures.counts
         for name, kind, meaning in (
             ("entries_waiting", EntryState.WAITING, "Entries that no human has looked at"),
@@ -86,10 +86,10 @@ class LedgerMetrics(Collector):
             rejected.add_metric([partner], counts[REJECTED, partner, ""])
         yield rejected
         orphaned = GaugeMetricFamily(
-            "referral_orphaned_events", "Entries that only status events speak of", labels=["desk"]
+            "referral_orphaned_events", "Entries that for a day only status events speak of", labels=["desk"]
         )
         for desk in self._desks:
-            orphaned.add_metric([desk.id], counts[ORPHAN, desk.id, ""])
+            orphaned.add_metric([desk.id], self._figures.orphaned(desk.id, now_ms))
         yield orphaned
 
     def _aged(self, now_ms: int) -> Iterator[Metric]:

@@ -1,13 +1,15 @@
 """What the ledger's page takes for true of each desk."""
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
-from services.ledger.figures import Span
+from services.ledger.figures import Figures, Span
+from services.ledger.metrics import LedgerMetrics
 from services.ledger.page.ages import Band, bands, count_bands, say_age, say_share
 from services.ledger.page.view import DeskView, Drain, Sign, World, drain, look
-from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE
+from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE, TallyKey
 from tests.ledger_world import HOUR_MS, NOW_MS, Counted, configured, with_unreporting, world
 
 WEEK_MS = 7 * DAY_MS
@@ -46,6 +48,20 @@ def test_a_desk_where_nothing_waits_has_nothing_to_say() -> None:
     counted = Counted()
     counted.heard["aa"] = NOW_MS - 100 * DAY_MS
     assert one(counted).signs == (Sign.NOTHING_WAITS,)
+
+
+def test_what_only_status_events_speak_of_is_an_orphan_from_a_day_on() -> None:
+    figures = Figures()
+    figures.load({TallyKey(ORPHAN, "aa", "", NOW_MS): 2, TallyKey(ORPHAN, "aa", "", NOW_MS + HOUR_MS): 1}, {}, {})
+    desk = Desk("aa", "Aa")
+    configuration, held = configured(desk), frozenset({"aa"})
+    registry = CollectorRegistry()
+    clock = [NOW_MS]
+    LedgerMetrics(configuration, held, figures, lambda: clock[0], registry)
+    for later_ms, orphans in ((0, 0), (DAY_MS - 1, 0), (DAY_MS, 2), (DAY_MS + HOUR_MS, 3)):
+        clock[0] = NOW_MS + later_ms
+        assert look(figures, configuration, held, clock[0]).desks[0].orphaned == orphans
+        assert registry.get_sample_value("referral_orphaned_events", {"desk": "aa"}) == orphans
 
 
 def test_silence_long_ago_does_not_count_against_what_came_just_now() -> None:

@@ -151,7 +151,7 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         ),
         "orphaned": Definition(
             "Without their referral",
-            "Referrals that the desk spoke of and that have not reached it, as far as is known here.",
+            "Referrals that the desk spoke of a day ago or longer, and that have not reached it as far as is known.",
             ("referral_orphaned_events",),
         ),
         "status": Definition(

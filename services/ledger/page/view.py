@@ -10,7 +10,7 @@ from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import Figures, Span
 from services.ledger.metrics import EXPIRING_MS, STATUS_RESULTS
 from services.ledger.page.ages import Band, bands, count_bands
-from services.ledger.tally import EVIDENCE, EXPIRES, ORPHAN, OVERDUE, REJECTED, CounterKey
+from services.ledger.tally import EVIDENCE, EXPIRES, OVERDUE, REJECTED, CounterKey
 
 
 class Sign(StrEnum):
@@ -222,7 +222,7 @@ def _desk(figures: Figures, desk: Desk, cut: tuple[Band, ...], now_ms: int) -> D
         heard_ms,
         {code: counters[CounterKey("closed", desk.id, "", code)] for code in Disposition},
         counters[CounterKey("closed_unlooked", desk.id, "", "")],
-        figures.counts[ORPHAN, desk.id, ""],
+        figures.orphaned(desk.id, now_ms),
         {result: counters[CounterKey("status", desk.id, "", result)] for result in STATUS_RESULTS},
         history,
         drain(sum(lane.waiting for lane in lanes), history, now_ms),
