@@ -100,6 +100,7 @@ class Batch:
         self.changed_rejections: set[ReportKey] = set()
         self._before: dict[str, Before] = {}
         self._fresh: Counter[str] = Counter()
+        self._identities: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
         self._amended_before: dict[ReportKey, Amendment | None] = {}
         self._streams = streams
@@ -210,7 +211,10 @@ class Batch:
         desk, at_ms = reported.desk, reported.step.at_ms
         self.heard[desk] = max(at_ms, self.heard.get(desk, 0))
         events = self.known.events.setdefault(reported.key, [])
-        if any(present.reported.identity == reported.identity for present in events):
+        said = self._identities.setdefault(reported.key, set())
+        if not said:  # gathered once: a desk that says ten thousand things costs as many looks, not their square
+            said.update(present.reported.identity for present in events)
+        if reported.identity in said:
             self.counters[CounterKey("status", desk, "", "repeated")] += 1
             return
         entry = self.known.entries.get(reported.key)
@@ -219,6 +223,7 @@ class Batch:
             entry.arrived_ms = at_ms
         self._touch(entry)
         events.append(placed)
+        said.add(reported.identity)
         self.new_events.append(placed)
         self._fresh[reported.key] += 1
         self._unsettled.add(reported.key)
