@@ -144,6 +144,7 @@ class Receipt(Contract):
     policy: PolicyVersion | None = None
     dropped: dict[CountryCode, Annotated[int, Field(ge=1, le=16)]] = {}
     test: Annotated[bool, Field(description="From the test ingress: nothing was routed")] = False
+    claims_urgent: Annotated[bool, Field(description="Rejected, and claims urgency as far as it can be read")] = False
     reroute: ReceiptReroute | None = None
 
     @model_validator(mode="after")
@@ -151,6 +152,8 @@ class Receipt(Contract):
         rejected = self.outcome is Outcome.REJECTED
         if rejected != (self.reason is not None):
             raise ValueError("a reason stands with the outcome rejected, and with no other")
+        if self.claims_urgent and not rejected:  # not in the schema
+            raise ValueError("claims_urgent stands with the outcome rejected, and with no other")
         if rejected and self.destinations:
             raise ValueError("what is rejected has no destinations")
         if not rejected and (self.report is None or self.revision is None):

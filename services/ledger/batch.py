@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from schemas.codes import ActorRole, Outcome
+from policy.desks import UNROUTABLE
+from schemas.codes import ActorRole, Lane, Outcome
 from schemas.lifecycle import Course
 from services.ledger.entry import Entry, Meaning, absorb, erase, opened, rank_of, renew, settle, unmet
 from services.ledger.reading import Arrival, Receipted, Reported, Tracked, entry_key
@@ -18,6 +19,7 @@ from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import (
     NOTHING,
     REJECTED,
+    REJECTED_URGENT,
     Before,
     CounterKey,
     Counters,
@@ -43,6 +45,13 @@ ReportKey = tuple[str, str]
 """Partner and report."""
 
 
+class Rejected(NamedTuple):
+    """A report that was rejected and not resent: when last (broker's time, Unix ms), and whether it claims urgency."""
+
+    at_ms: int
+    urgent: bool = False
+
+
 @dataclass(slots=True)
 class Known:
     """What the database holds of all that a batch speaks of. The batch changes it in place."""
@@ -52,7 +61,7 @@ class Known:
     desks: dict[ReportKey, set[str]] = field(default_factory=dict)
     """Desks that have an entry of a report, for those reports that a receipt in the batch may concern."""
     amendments: dict[ReportKey, Amendment] = field(default_factory=dict)
-    rejections: dict[ReportKey, int] = field(default_factory=dict)
+    rejections: dict[ReportKey, Rejected] = field(default_factory=dict)
     tracks: set[tuple[str, str]] = field(default_factory=set)
     """(key, identity) of the track events that are there."""
 
@@ -98,6 +107,12 @@ class Batch:
         self.heard: dict[str, int] = {}
         self.changed_amendments: set[ReportKey] = set()
         self.changed_rejections: set[ReportKey] = set()
+        self.urgent_rejected_ms = 0
+        """When the newest rejected record came that claims urgency, readable or not; Unix ms, 0 for none."""
+        self.unread_urgent = False
+        """Whether one of these names no report, so that nobody can say when it is resent."""
+        self.moved: list[tuple[Before, Entry]] = []
+        """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
         self._before: dict[str, Before] = {}
         self._fresh: Counter[str] = Counter()
         self._identities: dict[str, set[str]] = {}
@@ -160,24 +175,35 @@ class Batch:
                 key = StreamKey(desk, lane, receipt.source)
                 self._streams.setdefault(key, Stream()).receipts += 1
                 self.touched_streams.add(key)
+        if receipt.claims_urgent:
+            self.urgent_rejected_ms = max(self.urgent_rejected_ms, receipt.received_ms)
+            self.unread_urgent = self.unread_urgent or receipt.report is None
         if receipt.report is None or receipt.command is not None:
             return
         report = receipt.partner, receipt.report
         if receipt.outcome is Outcome.REJECTED:
-            self._reject(report, receipt.received_ms)
+            self._reject(report, Rejected(receipt.received_ms, receipt.claims_urgent))
         elif receipt.outcome in _ACCEPTED:
             self._resend(report, receipt.received_ms)
             if _amends(receipt):
                 self._amend(report, receipt)
 
-    def _reject(self, report: ReportKey, at_ms: int) -> None:
-        if self._came_after(report, at_ms):
+    def _reject(self, report: ReportKey, found: Rejected) -> None:
+        if self._came_after(report, found.at_ms):
             return
-        since = self.known.rejections.get(report)
-        if since is None:
-            self.tallies[TallyKey(REJECTED, report[0], "", 0)] += 1
-        self.known.rejections[report] = max(at_ms, since or 0)
+        before = self.known.rejections.get(report)
+        if before is not None:
+            found = Rejected(max(found.at_ms, before.at_ms), found.urgent or before.urgent)
+        self._count_rejected(report, before, -1)
+        self._count_rejected(report, found, 1)
+        self.known.rejections[report] = found
         self.changed_rejections.add(report)
+
+    def _count_rejected(self, report: ReportKey, found: Rejected | None, number: int) -> None:
+        if found is not None:
+            self.tallies[TallyKey(REJECTED, report[0], "", 0)] += number
+            if found.urgent:
+                self.tallies[TallyKey(REJECTED_URGENT, report[0], "", 0)] += number
 
     def _came_after(self, report: ReportKey, at_ms: int) -> bool:
         """Whether the partner sent it again: receipts of two partitions may be read in the wrong order."""
@@ -187,11 +213,11 @@ class Batch:
 
     def _resend(self, report: ReportKey, at_ms: int) -> None:
         """The partner sent it and it was accepted, as a receipt or a queue says, whichever is read first."""
-        rejected_ms = self.known.rejections.get(report)
-        if rejected_ms is not None and at_ms > rejected_ms:
+        found = self.known.rejections.get(report)
+        if found is not None and at_ms > found.at_ms:
             del self.known.rejections[report]
             self.changed_rejections.add(report)
-            self.tallies[TallyKey(REJECTED, report[0], "", 0)] -= 1
+            self._count_rejected(report, found, -1)
 
     def _amend(self, report: ReportKey, receipt: Receipted) -> None:
         present = self.known.amendments.get(report)
@@ -257,6 +283,8 @@ class Batch:
             course = self._settle(entry) if key in self._unsettled else None
             closings = () if course is None else course.closings
             count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
+            if _is_told(was, entry):
+                self.moved.append((was, entry))
             if amended or was is not NOTHING or course is not None or entry.withdrawn:
                 self.messages += self._said(was, entry, course)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
@@ -298,3 +326,10 @@ class Batch:
 
 def _rfc3339(unix_ms: int) -> str:
     return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _is_told(was: Before, entry: Entry) -> bool:
+    """Whether somebody may have to be told of this change."""
+    if entry.state == was.state and entry.missed == was.missed:
+        return False
+    return entry.lane is Lane.URGENT or entry.desk == UNROUTABLE or entry.missed or was.missed

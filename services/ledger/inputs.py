@@ -16,6 +16,7 @@ class Kind(Enum):
     RECEIPT = auto()
     STATUS = auto()
     TRACK = auto()
+    NOTICE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Input:
 def inputs(configuration: Configuration, desks: frozenset[str], tracked: frozenset[str]) -> Mapping[str, Input]:
     """Topic → what it holds: queues and status of these desks, receipts of every partner, track events where allowed.
 
-    Receipts are read whole: they tell of a report's other desks, and what was rejected is nobody's queue.
+    Receipts are read whole: they tell of a report's other desks, and what was rejected is nobody's queue. Notices are
+    a ledger's own: a rebuilt one learns from them what was told.
     """
     found = {topics.receipt(p.id): Input(Kind.RECEIPT, partner=p.id, ingress=topics.ingress(p.id))
              for p in configuration.partners.partners}  # fmt: skip
@@ -41,4 +43,5 @@ def inputs(configuration: Configuration, desks: frozenset[str], tracked: frozens
         found[topics.status(desk)] = Input(Kind.STATUS, desk)
     for desk in sorted(tracked & desks):
         found[topics.track(desk)] = Input(Kind.TRACK, desk)
+    found[topics.NOTICE] = Input(Kind.NOTICE)
     return found

@@ -7,6 +7,7 @@ from confluent_kafka import Message
 
 from policy.configuration import Configuration
 from schemas import topics
+from schemas.notices import Notice
 from services.ledger.batch import Batch, Placed
 from services.ledger.inputs import Input, Kind
 from services.ledger.reader import Place
@@ -18,12 +19,13 @@ from services.ledger.reading import (
     Reported,
     Tracked,
     read_arrival,
+    read_notice,
     read_receipt,
     read_status,
     read_track,
 )
 
-Value = Arrival | Receipted | Placed | Tracked | None
+Value = Arrival | Receipted | Placed | Tracked | Notice | None
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ def read(messages: Iterable[Message], inputs: Mapping[str, Input], configuration
 
 def _value(
     place: Input, message: Message, configuration: Configuration
-) -> Arrival | Receipted | Reported | Tracked | Fault | None:
+) -> Arrival | Receipted | Reported | Tracked | Notice | Fault | None:
     content = message.value()
     match place.kind:
         case Kind.QUEUE:
@@ -64,6 +66,8 @@ def _value(
             return read_status(place.desk, content, message.timestamp()[1], configuration)
         case Kind.TRACK:
             return read_track(place.desk, content, message.timestamp()[1])
+        case Kind.NOTICE:
+            return read_notice(content)
 
 
 def take(batch: Batch, value: Value) -> None:

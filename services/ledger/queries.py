@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from dataclasses import fields
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, exists, select
 
-from schemas.codes import Lane
+from schemas.codes import Lane, NoticeType
 from services.ledger import tables
+from services.ledger.noticing import Group, Told
 from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
@@ -50,6 +51,48 @@ def read_counters(connection: Connection) -> dict[CounterKey, int]:
 def read_heard(connection: Connection) -> dict[str, int]:
     """Desk → the broker's time of its last status event."""
     return {row.desk: row.at_ms for row in connection.execute(select(tables.heard))}
+
+
+def read_told(connection: Connection) -> dict[Group, Told]:
+    """What the notifier was told of each group."""
+    return {
+        Group(row.desk, row.lane, NoticeType(row.type)): Told(
+            row.sequence, row.open, row.through_ms, row._mapping["count"], row.told_ms, row.unlooked
+        )
+        for row in connection.execute(select(tables.told))
+    }
+
+
+def newest_waiting(connection: Connection, desk: str, lane: str, before_ms: int) -> int:
+    """When the newest entry of the queue arrived that came before this and still waits, Unix ms; 0 where none does."""
+    table = tables.entries
+    found = connection.execute(
+        select(table.c.arrived_ms)
+        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, table.c.arrived_ms < before_ms)
+        .order_by(table.c.arrived_ms.desc())
+        .limit(1)
+    )
+    return found.scalar() or 0
+
+
+def supervisions_ending(connection: Connection, first_day: str, last_day: str) -> dict[str, tuple[int, str]]:
+    """Desk → how many supervisions have their last day between these (ISO 8601, both included), and the first such.
+
+    One that ended before, by a later step of its entry, has no last day ahead.
+    """
+    table, later = tables.tracks, tables.tracks.alias("later")
+    is_over = exists().where(later.c.key == table.c.key, later.c.step == "ended", later.c.at_ms >= table.c.at_ms)
+    found = connection.execute(
+        select(table.c.key, table.c.until)
+        .where(table.c.step == "supervision", table.c.until.between(first_day, last_day), ~is_over)
+        .order_by(table.c.until)
+    )
+    endings: dict[str, tuple[int, str]] = {}
+    for row in found:
+        desk = row.key.rpartition(":")[2]
+        number, first = endings.get(desk, (0, row.until))
+        endings[desk] = number + 1, first
+    return endings
 
 
 def due(connection: Connection, desk: str, lane: Lane, before_ms: int, limit: int) -> list[str]:

@@ -17,12 +17,15 @@ from pydantic_core import from_json
 from policy.configuration import Configuration
 from schemas.codes import Lane, Outcome, StatusType, TrackStep
 from schemas.lifecycle import Step
+from schemas.notices import Notice
 from schemas.records import StatusEvent, TrackEvent
 
 MAX_EVENT_BYTES: Final = 4 * 1024
 """Of a status or track event; a whole one takes less than 400."""
 
-Event = TypeVar("Event", StatusEvent, TrackEvent)
+MAX_NOTICE_BYTES: Final = 16 * 1024
+
+Event = TypeVar("Event", StatusEvent, TrackEvent, Notice)
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
 Headers = Iterable[tuple[str, bytes | None]] | None
 
@@ -93,6 +96,7 @@ class Receipted:
     revision: int | None
     destinations: Mapping[str, str]
     command: str | None = None
+    claims_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,7 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
             found["revision"],
             {goal["desk"]: goal["lane"] for goal in found["destinations"]},
             mark["command"] if mark else None,
+            found.get("claims_urgent", False) is True,
         )
     except _UNREADABLE:
         return Fault(FaultKind.UNREADABLE)
@@ -257,10 +262,15 @@ def read_track(desk: str, value: bytes | None, at_ms: int) -> Tracked | Fault:
     return Tracked(key, event.step, at_ms, unix_ms(event.at), event.role, *days, _identity(event))
 
 
-def _held_to(model: type[Event], value: bytes | None) -> Event | Fault:
+def read_notice(value: bytes | None) -> Notice | Fault:
+    """A notice, as a ledger has written it."""
+    return _held_to(Notice, value, MAX_NOTICE_BYTES)
+
+
+def _held_to(model: type[Event], value: bytes | None, max_bytes: int = MAX_EVENT_BYTES) -> Event | Fault:
     if value is None:
         return Fault(FaultKind.NULL_VALUE)
-    if len(value) > MAX_EVENT_BYTES:
+    if len(value) > max_bytes:
         return Fault(FaultKind.OVERSIZE)
     try:
         return model.model_validate_json(value)

@@ -29,6 +29,7 @@ from services.ledger.reading import (
     read_receipt,
 )
 from services.ledger.tally import OVERDUE
+from services.ledger.telling import Telling
 from services.ledger.terms import Terms
 from services.runtime.log import Event, Name, logger
 
@@ -72,6 +73,7 @@ class Session:
         self._slot_ms = slot_ms
         self._amended = self._rejected = False
         self._unsent = True
+        self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
 
     def begin(self) -> None:
@@ -84,6 +86,7 @@ class Session:
             self._comparable = queries.read_sources(connection)
             self._amended = queries.has_amendments(connection)
             self._rejected = queries.has_rejections(connection)
+            self._telling.begin(connection)
             tallies, counters = queries.read_tallies(connection), queries.read_counters(connection)
             self._figures.load(tallies, counters, queries.read_heard(connection))
         self._conservation = Conservation(self._streams)
@@ -98,6 +101,7 @@ class Session:
             self._due["renew"] = time.monotonic() + RENEW_S
         if self._is_due("sweep", SWEEP_S):
             self._sweep()
+            self._look_round()
         if self._is_due("renew", RENEW_S):
             with writing(self._engine, self._epoch, _now_ms()):
                 pass
@@ -133,6 +137,7 @@ class Session:
             for place, kind in found.faults:
                 batch.fault(place.desk, kind)
             batch.finish()
+            self._telling.tell(connection, batch, found.values, now_ms)
             store.save(connection, batch, self._streams, found.positions)
         self._unsent = self._unsent or bool(batch.messages)
         self._amended = self._amended or bool(batch.changed_amendments)
@@ -141,6 +146,16 @@ class Session:
         self._figures.committed(batch, now_ms)
         for place, kind in found.faults:
             log.warning(Event.EVENT_REFUSED, desk=Name(place.desk), topic_kind=place.kind, reason=kind)
+
+    def _look_round(self) -> None:
+        now_ms = _now_ms()
+        with self._engine.connect() as connection:
+            messages, told = self._telling.look_round(connection, now_ms)
+        if messages or told:
+            with writing(self._engine, self._epoch, now_ms) as connection:
+                store.save_messages(connection, messages)
+                store.save_told(connection, told)
+        self._unsent = self._unsent or bool(messages)
 
     def _load(self, connection: Connection, values: Iterable[Value]) -> Known:
         keys: set[str] = set()
@@ -214,6 +229,7 @@ class Session:
             for key in ended:
                 batch.expire(known.entries[key])
             batch.finish()
+            self._telling.tell(connection, batch, (), now_ms)
             store.save(connection, batch, self._streams, {})
         self._unsent = self._unsent or bool(batch.messages)
         self._figures.committed(batch, now_ms)

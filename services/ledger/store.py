@@ -1,7 +1,7 @@
 """What a batch needs from the database, and what it leaves there: one load, one save, in one transaction."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -12,8 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from schemas.codes import ActorRole, Disposition, Lane, StatusType
 from schemas.lifecycle import Step
 from services.ledger import tables
-from services.ledger.batch import Batch, Known, Placed, ReportKey
+from services.ledger.batch import Batch, Known, Placed, Rejected, ReportKey
 from services.ledger.entry import Entry
+from services.ledger.noticing import Group, Told
 from services.ledger.reading import Reported, Tracked
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Stream, StreamKey
@@ -70,9 +71,10 @@ def load_amendments(connection: Connection, reports: Collection[ReportKey]) -> d
     }
 
 
-def load_rejections(connection: Connection, reports: Collection[ReportKey]) -> dict[ReportKey, int]:
+def load_rejections(connection: Connection, reports: Collection[ReportKey]) -> dict[ReportKey, Rejected]:
     """When each of these was last rejected, where it is not resent."""
-    return {(row.partner, row.report): row.at_ms for row in _rows_of_reports(connection, tables.rejections, reports)}
+    found = _rows_of_reports(connection, tables.rejections, reports)
+    return {(row.partner, row.report): Rejected(row.at_ms, row.urgent) for row in found}
 
 
 def _rows_of_reports(connection: Connection, table: Table, reports: Collection[ReportKey]) -> Iterator[Row[Any]]:
@@ -101,7 +103,7 @@ def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Strea
     _save_entries(connection, batch.changed)
     _insert(connection, tables.events, [_event_row(placed) for placed in batch.new_events])
     _insert(connection, tables.tracks, [_track_row(tracked) for tracked in batch.new_tracks])
-    _insert(connection, tables.outbox, [_message_row(message) for message in batch.messages])
+    save_messages(connection, batch.messages)
     _insert(connection, tables.gaps, [{**key._asdict(), **gap._asdict()} for key, gap in batch.gaps])
     _add_to(connection, tables.tallies, batch.tallies)
     _add_to(connection, tables.counters, batch.counters)
@@ -173,7 +175,7 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
     _set(
         connection,
         tables.rejections,
-        [{"partner": partner, "report": name, "at_ms": known.rejections[partner, name]} for partner, name in stay],
+        [{"partner": partner, "report": name, **known.rejections[partner, name]._asdict()} for partner, name in stay],
     )
     table = tables.rejections
     if gone:
@@ -269,6 +271,17 @@ def _set(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> No
 
 def _upsert(connection: Connection, table: Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def save_told(connection: Connection, told: Mapping[Group, Told]) -> None:
+    """What the notifier has been told of these groups."""
+    rows = [{**group._asdict(), **asdict(found)} for group, found in told.items()]
+    _set(connection, tables.told, rows)
+
+
+def save_messages(connection: Connection, messages: Iterable[Message]) -> None:
+    """To be published."""
+    _insert(connection, tables.outbox, [_message_row(message) for message in messages])
 
 
 def save_sources(connection: Connection, learnt: Mapping[str, int]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata: Final = MetaData(
@@ -148,8 +149,9 @@ rejections: Final = Table(
     Column("partner", String(32), primary_key=True),
     Column("report", String(48), primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
+    Column("urgent", Boolean, nullable=False, server_default=false()),
 )
-"""Reports rejected and not resent since."""
+"""Reports rejected and not resent since; `urgent`: one of the rejected claims urgency."""
 
 amendments: Final = Table(
     "amendments",
@@ -224,6 +226,21 @@ sources: Final = Table(
     Column("first_receipt", BigInteger, nullable=False),
 )
 """From which ingress offset on the receipts of an ingress partition are kept: what is older cannot be compared."""
+
+told: Final = Table(
+    "told",
+    metadata,
+    Column("desk", String(32), primary_key=True),
+    Column("lane", String(8), primary_key=True),
+    Column("type", String(24), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("through_ms", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("told_ms", BigInteger, nullable=False),
+    Column("unlooked", Boolean, nullable=False),
+)
+"""What the notifier was told of each group (`services.ledger.noticing`). The lane is empty where all are meant."""
 
 outbox: Final = Table(
     "outbox",

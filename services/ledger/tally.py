@@ -19,6 +19,8 @@ EVIDENCE: Final = "evidence"
 EXPIRES: Final = "expires"
 ORPHAN: Final = "orphan"
 REJECTED: Final = "rejected"
+REJECTED_URGENT: Final = "rejected_urgent"
+"""Of those rejected, the ones that claim urgency."""
 DAY_MS: Final = 86_400_000
 
 

@@ -32,6 +32,7 @@ name of `referral-count`, whose value comes next."""
 _OWN_HEADERS: Final = 6
 _OF_ROUTER: Final = len(JSON_HEADERS) + 4
 """Headers of a receipt and of a note."""
+_URGENT: Final = b',"claims_urgent":true'
 _RECEIPT: Final = (
     b'{"partition":%d,"offset":%d,"received_at":"%b","outcome":"%b","reason":%b,'
     b'"report":%b,"revision":%b,%b,"dropped":%b%b}'
@@ -131,13 +132,15 @@ class Writing:
             b"null" if decision.revision is None else b"%d" % decision.revision,
             _NOWHERE if route is None else route.receipt_part,
             json.dumps(decision.dropped).encode() if decision.dropped else b"{}",
-            b"" if self._is_ingress else self._marks(decision),
+            self._marks(decision),
         )
         place = (_receipts(partner), self._receipt_partition)
         self.batches.put(place, record.timestamp, content(report, value, _OF_ROUTER, arrival.of_receipt + where))
 
     def _marks(self, decision: Decision) -> bytes:
-        """What tells a receipt of a test or a reroute from an ordinary one."""
+        """What tells a receipt of a test or a reroute from an ordinary one; and a rejection that may not wait."""
+        if self._is_ingress:
+            return _URGENT if decision.claims_urgent and decision.reason is not None else b""
         if self._is_test:
             return b',"test":true'
         command = decision.command

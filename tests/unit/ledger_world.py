@@ -8,7 +8,7 @@ from typing import Any, Final
 from schemas.canonical import canonical
 from schemas.codes import EntryState, Lane, Outcome
 from schemas.envelope import Envelope
-from services.ledger.batch import Batch, Known, Placed, ReportKey, is_wide
+from services.ledger.batch import Batch, Known, Placed, Rejected, ReportKey, is_wide
 from services.ledger.entry import Entry
 from services.ledger.reading import (
     Arrival,
@@ -140,7 +140,7 @@ class Ledger:
     entries: dict[str, Entry] = field(default_factory=dict)
     events: dict[str, list[Placed]] = field(default_factory=dict)
     amendments: dict[ReportKey, Amendment] = field(default_factory=dict)
-    rejections: dict[ReportKey, int] = field(default_factory=dict)
+    rejections: dict[ReportKey, Rejected] = field(default_factory=dict)
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
     comparable: dict[str, int] = field(default_factory=dict)
     tallies: Tallies = field(default_factory=Counter)
@@ -209,8 +209,10 @@ class Ledger:
     def recounted(self) -> Tallies:
         """The tallies that the tables make."""
         found: Tallies = Counter(key for entry in self.entries.values() for key in weights(entry, SLOT_MS))
-        for partner, _ in self.rejections:
+        for (partner, _), rejected in self.rejections.items():
             found["rejected", partner, "", 0] += 1  # type: ignore[index]
+            if rejected.urgent:
+                found["rejected_urgent", partner, "", 0] += 1  # type: ignore[index]
         return found
 
     def commands(self) -> list[Message]:
@@ -234,7 +236,7 @@ class Ledger:
                         wide.add((value.partner, report))
         known = self._known(keys, wide)
         known.amendments = {key: found for key, found in self.amendments.items() if key in arrived | wide}
-        known.rejections = {key: at_ms for key, at_ms in self.rejections.items() if key in arrived | accepted}
+        known.rejections = {key: found for key, found in self.rejections.items() if key in arrived | accepted}
         return known
 
     def _known(self, keys: set[str], wide: set[ReportKey]) -> Known:
