@@ -17,6 +17,7 @@ from services.runtime.exits import CANNOT_RUN, DONE, CannotRun, WrongUse, run_ma
 
 START: Final = "To start"
 PARTNERS: Final = "For partners"
+DESKS: Final = "For desks"
 OPERATORS: Final = "For operators"
 
 
@@ -41,10 +42,12 @@ ENTRIES: Final = (
     Entry("check", PARTNERS, "Check envelopes offline, as the router would."),
     Entry("publish", PARTNERS, "Publish envelopes, and wait for the broker's acknowledgements."),
     Entry("receipts", PARTNERS, "Read what became of a partner's records."),
+    Entry("desk", DESKS, "See what waits at your desk, and say what you did with it."),
     Entry("backlog", OPERATORS, "Show what nobody has looked at, by desk and lane."),
     Entry("lag", OPERATORS, "Show how far the router is behind, in records and in time."),
     Entry("quarantine", OPERATORS, "List the records that were refused: reason and place, never content."),
     Entry("tally", OPERATORS, "Add up, from the topics themselves, that nothing is lost or doubled."),
+    Entry("reconcile", OPERATORS, "Make the ledger's counts again from its entries, and name what is missing."),
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from policy.configuration import Configuration, ConfigurationError, load
+from policy.desks import Desk
 from policy.partners import Partner
 from policy.problems import quote
 from services.runtime.exits import WrongUse
@@ -31,6 +32,14 @@ def find_partner(partners: Iterable[Partner], name: str) -> Partner:
     if name in known:
         return known[name]
     raise WrongUse(f"{quote(name)} is no partner of partners.yaml: {nearest(name, known)}")
+
+
+def find_desk(desks: Iterable[Desk], name: str) -> Desk:
+    """The desk of that id; WrongUse that names the nearest."""
+    known = {desk.id: desk for desk in desks}
+    if name in known:
+        return known[name]
+    raise WrongUse(f"{quote(name)} is no desk of desks.yaml: {nearest(name, known)}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

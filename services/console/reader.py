@@ -80,11 +80,18 @@ class TopicReader:
 
     def ends(self) -> dict[int, int]:
         """Each partition's next offset, now."""
+        return self._watermarks(1)
+
+    def beginnings(self) -> dict[int, int]:
+        """The offset of each partition's oldest record; over 0 where retention took some before it."""
+        return self._watermarks(0)
+
+    def _watermarks(self, which: int) -> dict[int, int]:
         with broker_errors(f"asking for the ends of {self.topic}"):
             return {
                 partition: self._consumer.get_watermark_offsets(
                     TopicPartition(self.topic, partition), timeout=METADATA_SECONDS
-                )[1]
+                )[which]
                 for partition in self.partitions
             }
 

@@ -14,6 +14,7 @@ import pytest
 
 from schemas import topics
 from services.runtime.settings import KafkaSettings
+from tests.console_command import referrals
 from tests.faults.routers import PROGRAM, RouterProcess
 from tests.integration.test_router import Client
 from tests.samples import as_json, envelope, place
@@ -36,6 +37,11 @@ class LedgerProcess(RouterProcess):
             if line.startswith((name + "{", name + " ")) and all(f'{k}="{v}"' in line for k, v in labels.items()):
                 total += float(line.rsplit(" ", 1)[1])
         return total
+
+    def reconcile(self, *words: str) -> tuple[int, str]:
+        """`referrals reconcile` beside the running ledger: its code and its output."""
+        ran = referrals("reconcile", *words, environment=self._environment)
+        return ran.code, ran.out or ran.err
 
     def until(self, condition: Callable[[], bool], what: str = "") -> None:
         """Wait for it, while the ledger runs."""
@@ -67,7 +73,8 @@ def ledger(
     router: RouterProcess, kafka: KafkaSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LedgerProcess]:
     directory = tmp_path_factory.mktemp("ledger")
-    settings = {"REFERRAL_LEDGER_PORT": "0", "DATABASE_URL": f"sqlite:///{directory}/ledger.db"}
+    broker = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+    settings = {**broker, "REFERRAL_LEDGER_PORT": "0", "DATABASE_URL": f"sqlite:///{directory}/ledger.db"}
     process = LedgerProcess(LEDGER, {**os.environ, **settings}, directory / "ledger.log")
     process.start(kafka.bootstrap_servers)
     process.await_ready(PATIENCE_S)
@@ -173,6 +180,9 @@ def test_what_a_desk_says_wrong_is_counted_and_changes_nothing(client: Client, l
 def test_nothing_is_in_doubt_until_a_queue_record_is_missing(client: Client, ledger: LedgerProcess) -> None:
     ledger.until(lambda: ledger.figure("referral_ledger_caught_up") == 1, "caught up")
     assert ledger.figure("referral_conservation_residue") == 0
+    code, text = ledger.reconcile()
+    assert code == 0, text
+    assert "all adds up" in text
     receipt = {
         "partition": 0, "offset": 10**6, "received_at": "2026-11-18T11:06:40.000Z", "outcome": "routed",
         "report": "lost", "revision": 1, "policy": "1", "lane_reasons": ["by_default"],
@@ -180,6 +190,16 @@ def test_nothing_is_in_doubt_until_a_queue_record_is_missing(client: Client, led
     }  # fmt: skip
     client.send(b"lost", as_json(receipt), topics.receipt("ncmec"), partition=0)
     ledger.until(lambda: ledger.figure("referral_conservation_residue", desk="ch", lane="routine") == 1, "in doubt")
+
+    code, text = ledger.reconcile("ch")
+    assert code == 1, text
+    assert "ch routine from referral.ingress.ncmec.v1/0:" in text
+    assert "ingress offset 1000000: a receipt (referral.receipt.ncmec.v1/0@" in text
+    assert "no queue record, and no entry" in text
+    assert "lost" not in text
+    code, text = ledger.reconcile("ch", "--reports", "--json")
+    (stream,) = json.loads(text)["streams"]
+    assert stream["receipt_without_record"][0]["entry"] == "ncmec:lost:ch"
 
 
 def test_every_metric_of_the_catalogue_is_there(ledger: LedgerProcess) -> None:

@@ -6,7 +6,9 @@ A broker that asks for a login and checks every right; the page's own `allow` li
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,8 +33,10 @@ from tests.integration.test_router import fresh
 from tests.samples import DEPLOY
 
 PAGE: Final = (DEPLOY.parent / "docs" / "operator.md").read_text("utf-8")
-USERS: Final = ("provisioning", "router", "ncmec", "nl", "operator")
+USERS: Final = ("provisioning", "router", "ledger", "ncmec", "nl", "operator")
 PATIENCE_S: Final = 60
+OUTCOMES: Final = "referral.outcome.ncmec.v1"
+FORWARDED: Final = "referral.queue.nl-hosting.routine.v1"
 RESOURCES: Final = {
     "--topic": ResourceType.TOPIC,
     "--group": ResourceType.GROUP,
@@ -89,7 +93,7 @@ class Place:
         kafka = {name: value for name, value in self.environment(user).items() if name.startswith("KAFKA_")}
         return {**librdkafka_options(read(KafkaSettings, kafka)), "log_level": 0, **more}
 
-    def reads(self, user: str, topic: str) -> list[bytes | None]:
+    def reads(self, user: str, topic: str, *, commits: bool = True) -> list[bytes | None]:
         """The keys in partition 0, its end committed; KafkaException where one of these is not allowed."""
         options = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "enable.partition.eof": True}
         consumer = Consumer(self.client(user, **options, **{"group.id": f"desk-{user}-reader"}))
@@ -102,7 +106,8 @@ class Place:
                 if (error := message.error()) is None:
                     keys.append(message.key())
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    consumer.commit(offsets=[TopicPartition(topic, 0, message.offset() or 0)], asynchronous=False)
+                    if commits:
+                        consumer.commit(offsets=[TopicPartition(topic, 0, message.offset() or 0)], asynchronous=False)
                     return keys
                 else:
                     raise KafkaException(error)
@@ -169,6 +174,45 @@ def test_a_partner_publishes_and_reads_its_receipts_and_its_desk_reads_the_queue
     assert key in place.reads("nl", "referral.queue.nl.routine.v1")
 
 
+def test_a_ledger_counts_tells_and_forwards_and_a_desk_reports(place: Place, tmp_path: Path) -> None:
+    key, value = fresh()
+    report = key.decode()
+    allowed(place.run("ncmec", "publish", "--wait", "-", stdin=value))
+    environment = {
+        **place.environment("ledger"),
+        "REFERRAL_LEDGER_PORT": "0",
+        "REFERRAL_LEDGER_TRACK": "nl",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/ledger.db",
+    }
+    ledger = RouterProcess((sys.executable, "-m", "services.ledger"), environment, tmp_path / "ledger.log")
+    ledger.start(environment["KAFKA_BOOTSTRAP_SERVERS"])
+    try:
+        ledger.await_ready(PATIENCE_S)
+        taken = place.run("nl", "desk", "nl", "take", report, "--role", "triage")
+        allowed(taken)
+        assert "1 acknowledged" in taken.err
+        allowed(place.run("nl", "desk", "nl", "next"))
+        assert key in eventually(lambda: place.reads("operator", OUTCOMES, commits=False), key)
+        allowed(place.run("nl", "desk", "nl", "forward", report, "--to", "nl-hosting", "--role", "triage"))
+        assert key in eventually(lambda: place.reads("operator", FORWARDED, commits=False), key)
+    finally:
+        ledger.stop()
+
+
+def eventually(read: Callable[[], list[bytes | None]], key: bytes) -> list[bytes | None]:
+    """What is read once the key is there; what was read last where it never comes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while key not in (found := read()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def test_a_desk_reports_for_itself_alone(place: Place) -> None:
+    refused = place.run("nl", "desk", "nl-hosting", "next")
+    assert refused.code == 3
+    assert "not ours to see" in refused.err
+
+
 @pytest.mark.parametrize("words", [["lag"], ["quarantine", "--summary"], ["tally"], ["receipts", "ncmec"]])
 def test_an_operator_may_look_at_everything(place: Place, words: Sequence[str]) -> None:
     allowed(place.run("operator", *words))
@@ -187,6 +231,9 @@ def test_a_desk_reads_nothing_but_its_own(place: Place, topic: str) -> None:
         ("ncmec", "referral.reroute.v1"),
         ("nl", "referral.ingress.ncmec.v1"),
         ("operator", "referral.reroute.v1"),
+        ("nl", "referral.status.nl-hosting.v1"),
+        ("ledger", "referral.queue.nl.urgent.v1"),
+        ("ledger", "referral.status.nl.v1"),
         ("provisioning", "referral.ingress.ncmec.v1"),
     ],
 )
