@@ -1,6 +1,7 @@
 """`python -m tests.bench`: the measurements one after the other, a table and a JSON file of each service."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from services.runtime.broker import Cluster
-from services.runtime.exits import DONE, FOUND, run_main
+from services.runtime.exits import CANNOT_RUN, DONE, FOUND, run_main
 from services.runtime.settings import KafkaSettings
 from tests.bench import latency, memory, rows
 from tests.bench.ledger import freshness, intake, scale
@@ -57,6 +58,7 @@ def main() -> int:
             if file.exists():
                 print(rows.markdown(file), end="\n\n")  # noqa: T201 - to be piped
         return DONE
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANNOT_RUN))  # so that what was started is ended: PostgreSQL too
     problems: list[str] = []
     LOGS.mkdir(parents=True, exist_ok=True)
     if set(NAMES) & set(asked.only):
