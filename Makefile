@@ -45,7 +45,7 @@ compose-test: $(INSTALLED) ## docker compose up, publish with kcat, read the que
 	@$(BIN)/pytest tests/compose $(ARGS)
 
 .PHONY: bench
-bench: needs-broker $(INSTALLED) ## throughput, latency, memory, restore; tables here, JSON in var/bench
+bench: needs-broker $(INSTALLED) ## router and ledger: throughput, latency, memory, restore, scale; tables here, JSON in var/bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 ##@ Make

@@ -23,8 +23,11 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """The URL of a fresh server's first database. It refuses to run as root: then the user postgres runs it."""
+def server(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a fresh server's first database. It refuses to run as root: then the user postgres runs it.
+
+    `durable`: it waits for the disk as it would in earnest; a test has no need of that.
+    """
     programs = binaries()
     assert programs is not None, MISSING
     (port,) = free_ports(1)
@@ -39,7 +42,9 @@ def server() -> Iterator[str]:
             [*as_user, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"],
             directory,
         )
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory} -c fsync=off"
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
+        if not durable:
+            options += " -c fsync=off"
         control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
         _run([*control, "-l", str(directory / "log"), "-o", options, "start"], directory)
         try:

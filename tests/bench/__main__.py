@@ -1,44 +1,51 @@
-"""`python -m tests.bench`: one broker for all, the measurements one after the other, a table and a JSON file."""
+"""`python -m tests.bench`: the measurements one after the other, a table and a JSON file of each service."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.console import Console
 
 from services.runtime.broker import Cluster
-from services.runtime.exits import DONE, FOUND, run_main
+from services.runtime.exits import CANNOT_RUN, DONE, FOUND, run_main
 from services.runtime.settings import KafkaSettings
 from tests.bench import latency, memory, rows
+from tests.bench.ledger import freshness, intake, scale
+from tests.bench.ledger import rows as ledger_rows
+from tests.bench.ledger.databases import databases
 from tests.bench.race import Race
 from tests.bench.rows import NAMES, Row
 
-OUTPUT: Final = Path("var/bench/router.json")
-QUICK_OUTPUT: Final = Path("var/bench/router-quick.json")
+OUTPUT: Final = Path("var/bench")
 LOGS: Final = Path("var/bench/logs")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """What may be asked for; the defaults are what docs/performance.md tells of."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", default=",".join(NAMES), help="rows to measure, with commas between: %(default)s")
+    every = (*NAMES, *ledger_rows.NAMES)
+    parser.add_argument("--only", default=",".join(every), help="rows to measure, with commas between: %(default)s")
     parser.add_argument("--records", type=int, default=400_000, help="envelopes a lap (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="laps of each contender (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=60, help="of the latency measurement (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=60, help="of the measurements of latency (%(default)s)")
     parser.add_argument("--keys", type=int, default=1_000_000, help="in the window measured (%(default)s)")
+    parser.add_argument("--entries", type=int, default=10_000_000, help="waiting in a large ledger (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="very few of everything: only to see it run")
-    parser.add_argument("--markdown", action="store_true", help="measure nothing; print the JSON file as a table")
-    parser.add_argument("--output", type=Path, default=None, help=f"where the JSON goes ({OUTPUT})")
+    parser.add_argument("--markdown", action="store_true", help="measure nothing; print the JSON files as tables")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="the JSON files' directory (%(default)s)")
     asked = parser.parse_args(given)
     asked.only = tuple(asked.only.split(","))
-    if unknown := sorted(set(asked.only) - set(NAMES)):
-        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    if unknown := sorted(set(asked.only) - set(every)):
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(every)}")
     if asked.quick:
-        asked.records, asked.rounds, asked.seconds, asked.keys = 5_000, 1, 3, 10_000
-    asked.output = asked.output or (QUICK_OUTPUT if asked.quick else OUTPUT)
+        asked.records, asked.rounds, asked.seconds, asked.keys, asked.entries = 5_000, 1, 3, 10_000, 50_000
+    ending = "-quick" if asked.quick else ""
+    asked.router, asked.ledger = asked.output / f"router{ending}.json", asked.output / f"ledger{ending}.json"
     return asked
 
 
@@ -47,19 +54,33 @@ def main() -> int:
     asked = arguments()
     console = Console()
     if asked.markdown:
-        print(rows.markdown(asked.output))  # noqa: T201 - to be piped
+        for file in (asked.router, asked.ledger):
+            if file.exists():
+                print(rows.markdown(file), end="\n\n")  # noqa: T201 - to be piped
         return DONE
-    found: list[Row] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANNOT_RUN))  # so that what was started is ended: PostgreSQL too
     problems: list[str] = []
     LOGS.mkdir(parents=True, exist_ok=True)
-    with Cluster() as cluster:
-        kafka = KafkaSettings(bootstrap_servers=cluster.bootstrap)
-        found.extend(_measure(asked, kafka, LOGS, console, problems))
-    rows.write(found, asked.output)
-    console.print(rows.table(found))
+    if set(NAMES) & set(asked.only):
+        with Cluster() as cluster:
+            kafka = KafkaSettings(bootstrap_servers=cluster.bootstrap)
+            _show(_measure(asked, kafka, LOGS, console, problems), asked.router, console)
+    if set(ledger_rows.NAMES) & set(asked.only):
+        _show(_measure_ledger(asked, LOGS, console), asked.ledger, console)
     for problem in problems:
         console.print(f"not the same work: {problem}")
     return FOUND if problems else DONE
+
+
+def _show(measured: Iterator[Row], file: Path, console: Console) -> None:
+    """Write what was found, even where a later measurement could not run."""
+    found: list[Row] = []
+    try:
+        found.extend(measured)
+    finally:
+        if found:
+            rows.write(found, file)
+            console.print(rows.table(found))
 
 
 def _measure(
@@ -77,6 +98,25 @@ def _measure(
     if {rows.RSS, rows.RESTORE} & set(only):
         console.print(f"memory: a window of {asked.keys:,} keys")
         yield from memory.measure(kafka, deploy, logs, asked.keys, start_ms)
+
+
+def _measure_ledger(asked: argparse.Namespace, logs: Path, console: Console) -> Iterator[Row]:
+    """Each measurement with a broker of its own: what queues hold is read by every ledger of a cluster."""
+    deploy, only = Path("deploy"), frozenset(asked.only)
+    if own := intake.wanted(only):
+        kinds = {kind for kind in ledger_rows.KINDS if any(name.endswith(kind) for name in own)}
+        with Cluster() as cluster, databases(kinds) as places:
+            kafka, start_ms = KafkaSettings(bootstrap_servers=cluster.bootstrap), int(time.time() * 1000)
+            yield from intake.Intake(
+                kafka, deploy, logs, places, asked.records, asked.rounds, start_ms, own, console.print
+            ).measure()
+    if set(ledger_rows.SCALE) & only:
+        yield from scale.measure(deploy, logs, asked.entries, asked.records // 4, only, console.print)
+    if set(ledger_rows.FRESH) & only:
+        console.print(f"freshness: {asked.seconds:.0f} s")
+        with Cluster() as cluster, TemporaryDirectory(prefix="bench-fresh-") as place:
+            kafka = KafkaSettings(bootstrap_servers=cluster.bootstrap)
+            yield from freshness.measure(kafka, deploy, logs, Path(place), asked.seconds)
 
 
 if __name__ == "__main__":

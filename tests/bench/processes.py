@@ -74,22 +74,23 @@ class Worker:
                 yield found
 
 
-class RouterProcess(Worker):
-    """`python -m services.router`, as it runs anywhere."""
+class ServiceProcess(Worker):
+    """One of the project's own services, as it runs anywhere, on a free port. `settings`: its further environment."""
 
-    def __init__(self, stage: Stage, output: Path) -> None:
+    def __init__(self, service: str, stage: Stage, settings: Mapping[str, str], output: Path) -> None:
         environment = clean_environment() | {
             "REFERRAL_CONFIG_DIR": str(stage.directory),
-            "REFERRAL_ROUTER_PORT": "0",
+            f"REFERRAL_{service.upper()}_PORT": "0",
             "KAFKA_BOOTSTRAP_SERVERS": stage.kafka.bootstrap_servers,
+            **settings,
         }
-        super().__init__(["services.router"], environment, output)
+        super().__init__([f"services.{service}"], environment, output)
         self._port: int | None = None
 
     @property
     def ready(self) -> bool:
         """What `/readyz` says."""
-        return self._get("/readyz") is not None
+        return self.get("/readyz") is not None
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Its log lines about one event."""
@@ -97,16 +98,13 @@ class RouterProcess(Worker):
 
     def metric(self, name: str) -> float:
         """The sum over a metric's series."""
-        text = self._get("/metrics") or ""
+        text = (self.get("/metrics") or b"").decode()
         found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
         if not found:
-            raise CannotRun(f"the router shows no metric {name}: the bench and docs/metrics.md disagree")
+            raise CannotRun(f"no metric {name} is shown: the bench and docs/metrics.md disagree")
         return sum(map(float, found))
 
-    def written(self) -> int:
-        return int(self.metric("referral_router_routed_total"))
-
-    def _get(self, path: str) -> str | None:
+    def get(self, path: str) -> bytes | None:
         """The body of a 200; None of anything else."""
         if self._port is None:
             heard = self.events("listening")
@@ -116,9 +114,19 @@ class RouterProcess(Worker):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
                 body: bytes = answer.read()
-                return body.decode()
+                return body
         except (urllib.error.URLError, OSError):
             return None
+
+
+class RouterProcess(ServiceProcess):
+    """`python -m services.router`."""
+
+    def __init__(self, stage: Stage, output: Path) -> None:
+        super().__init__("router", stage, {}, output)
+
+    def written(self) -> int:
+        return int(self.metric("referral_router_routed_total"))
 
 
 class PeerProcess(Worker):
