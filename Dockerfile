@@ -1,4 +1,4 @@
-# The router, the simulator and the `referrals` command in one image; what a container runs is its command.
+# The router, the ledger, the simulator and the `referrals` command in one image; what a container runs is its command.
 FROM python:3.13-slim AS build
 COPY requirements/runtime.txt /tmp/
 RUN python -m venv --without-pip /opt/referrals \
@@ -21,7 +21,9 @@ COPY --from=build /srv/referrals /srv/referrals
 ENV PATH=/opt/referrals/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONPATH=/srv/referrals \
     PYTHONUNBUFFERED=1
+# A volume that is mounted here first takes over the owner.
+RUN install -d -o 10001 -g 10001 -m 750 /var/lib/referrals/secrets
 WORKDIR /srv/referrals
 USER 10001:10001
-EXPOSE 9464
+EXPOSE 9464 9465
 CMD ["python", "-m", "services.router"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
@@ -39,10 +40,20 @@ class Stack:
 
     def __init__(self) -> None:
         self.project = f"referrals-test-{os.getpid()}"
-        self.kafka_port, self.router_port, self.prometheus_port = free_ports(3)
+        self.kafka_port, self.router_port, self.ledger_port, self.prometheus_port, self.alertmanager_port = free_ports(
+            5
+        )
         self.published = 0
         """Records sent to the ingress; each gets one receipt."""
-        ports = {"KAFKA": self.kafka_port, "ROUTER": self.router_port, "PROMETHEUS": self.prometheus_port}
+        self.said = 0
+        """Status events sent, each about another report."""
+        ports = {
+            "KAFKA": self.kafka_port,
+            "ROUTER": self.router_port,
+            "LEDGER": self.ledger_port,
+            "PROMETHEUS": self.prometheus_port,
+            "ALERTMANAGER": self.alertmanager_port,
+        }
         self._environment = {**os.environ, **{f"{name}_PORT": str(port) for name, port in ports.items()}}
 
     def up(self, *options: str) -> None:
@@ -111,7 +122,32 @@ class Stack:
         found = json.loads(_get(f"http://{LOOPBACK}:{self.prometheus_port}/api/v1/query?{words}"))
         return [float(series["value"][1]) for series in found["data"]["result"]]
 
-    def _produce(self, words: Sequence[str], lines: bytes) -> None:
+    def say(self, desk: str, report: str, event: bytes) -> None:
+        """One status event of the desk, keyed by its report."""
+        self._produce(["-k", report], event + b"\n", f"referral.status.{desk}.v1")
+        self.said += 1
+
+    def alerts(self) -> set[str]:
+        """Names of the alerts that Alertmanager has now and would tell."""
+        found = json.loads(_get(f"http://{LOOPBACK}:{self.alertmanager_port}/api/v2/alerts?active=true"))
+        return {alert["labels"]["alertname"] for alert in found}
+
+    def token(self) -> str:
+        """What docs/compose.md has a developer type to get the ledger's token."""
+        return self.compose("exec", "-T", "ledger", "cat", "/var/lib/referrals/secrets/ledger-token").strip()
+
+    def ask_ledger(self, path: str, token: str | None) -> tuple[int, bytes]:
+        """Status and body of page or API; without a token as anybody would ask."""
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.ledger_port}{path}")
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, b""
+
+    def _produce(self, words: Sequence[str], lines: bytes, topic: str = INGRESS) -> None:
         # Kafka's own partitioner, which librdkafka does not take by itself: dedupe is per partition.
         program = [
             "kcat",
@@ -119,7 +155,7 @@ class Stack:
             "-b",
             f"{LOOPBACK}:{self.kafka_port}",
             "-t",
-            INGRESS,
+            topic,
             "-X",
             "partitioner=murmur2_random",
         ]

@@ -1,5 +1,6 @@
 """`docker compose up --wait` routes what kcat publishes, once, and keeps it through restarts."""
 
+import json
 import time
 from collections import Counter
 from typing import Any
@@ -13,7 +14,9 @@ from tests.alerting import rules
 from tests.compose.stack import Stack, until
 from tests.samples import as_json, configuration, envelope
 
-SERVICES = {"kafka", "router", "prometheus"}
+SERVICES = {"kafka", "router", "postgres", "ledger", "prometheus", "alertmanager"}
+ONCE = {"provisioning", "secrets"}
+"""What ends by itself, and must end well."""
 
 
 def referral(report: str) -> tuple[str, bytes]:
@@ -25,6 +28,25 @@ def referral(report: str) -> tuple[str, bytes]:
 def queue_of(value: bytes) -> str:
     """Where the policy in deploy/ sends a referral of the Netherlands' national desk."""
     return topics.queue("nl", configuration().triage.judge(Envelope.model_validate_json(value)).lane)
+
+
+def waiting(value: bytes) -> str:
+    """The series of the entries that wait where the referral goes."""
+    lane = configuration().triage.judge(Envelope.model_validate_json(value)).lane
+    return f'referral_entries_waiting{{desk="nl", lane="{lane}"}}'
+
+
+def left(stack: Stack, value: bytes) -> list[float]:
+    """What that series must say: a report in the queue is one entry, and the tests' events are looks at some."""
+    return [float(len({record.key for record in stack.read(queue_of(value))}) - stack.said)]
+
+
+def looked(report: str) -> bytes:
+    """The desk says that a human has looked."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return as_json(
+        {"partner": "ncmec", "report": report, "desk": "nl", "event": "looked", "role": "investigator", "at": now}
+    )
 
 
 def security(container: dict[str, Any]) -> dict[str, Any]:
@@ -40,16 +62,24 @@ def security(container: dict[str, Any]) -> dict[str, Any]:
 
 def test_everything_is_healthy_and_the_topics_are_made(stack: Stack) -> None:
     found = stack.containers()
-    assert found.keys() == SERVICES | {"provisioning"}, "the simulator runs only where it is asked for"
+    assert found.keys() == SERVICES | ONCE, "the simulator runs only where it is asked for"
     assert {name: found[name]["State"]["Health"]["Status"] for name in SERVICES} == dict.fromkeys(SERVICES, "healthy")
-    assert (found["provisioning"]["State"]["Status"], found["provisioning"]["State"]["ExitCode"]) == ("exited", 0)
+    ends = {name: (found[name]["State"]["Status"], found[name]["State"]["ExitCode"]) for name in ONCE}
+    assert ends == dict.fromkeys(ONCE, ("exited", 0))
 
 
 def test_ports_are_published_on_loopback_alone(stack: Stack) -> None:
     published = [each["NetworkSettings"]["Ports"].values() for each in stack.containers().values()]
     bindings = [binding for ports in published for port in ports for binding in port or ()]
     assert {(binding["HostIp"], int(binding["HostPort"])) for binding in bindings} == {
-        ("127.0.0.1", port) for port in (stack.kafka_port, stack.router_port, stack.prometheus_port)
+        ("127.0.0.1", port)
+        for port in (
+            stack.kafka_port,
+            stack.router_port,
+            stack.ledger_port,
+            stack.prometheus_port,
+            stack.alertmanager_port,
+        )
     }
 
 
@@ -101,6 +131,65 @@ def test_prometheus_evaluates_every_rule(stack: Stack) -> None:
     assert stack.query("sum(prometheus_rule_evaluation_failures_total)") == [0.0]
 
 
+def test_page_and_api_are_shown_to_who_has_the_token_alone(stack: Stack) -> None:
+    token = stack.token()
+    assert len(token) == 64
+    for path in ("/", "/api/backlog"):
+        assert stack.ask_ledger(path, None)[0] == 401
+        assert stack.ask_ledger(path, token[::-1])[0] == 401
+        assert stack.ask_ledger(path, token)[0] == 200
+    assert "Netherlands" in stack.ask_ledger("/", token)[1].decode()
+
+
+def test_no_secret_is_in_what_docker_or_the_log_tells(stack: Stack) -> None:
+    read = ("exec", "-T", "ledger", "cat", "/var/lib/referrals/secrets/database-password")
+    secrets = {stack.token(), stack.compose(*read).strip()}
+    told = json.dumps(stack.containers()) + stack.compose("logs", "--no-color")
+    assert not [secret for secret in secrets if secret in told]
+
+
+def test_the_database_takes_nobody_without_the_password(stack: Stack) -> None:
+    with pytest.raises(AssertionError, match="no password supplied"):
+        stack.compose("exec", "-T", "postgres", "psql", "-w", "-h", "postgres", "-U", "ledger", "-c", "select 1")
+
+
+def test_a_waiting_series_rises_with_a_referral_and_falls_with_a_look(stack: Stack) -> None:
+    report, value = referral("compose-looked")
+    series = waiting(value)
+    until(lambda: stack.query(series) == left(stack, value))
+    before = stack.query(series)[0]
+    stack.publish(report, value)
+    until(lambda: stack.query(series) == [before + 1])
+    stack.say("nl", report, looked(report))
+    until(lambda: stack.query(series) == [before])
+
+
+def test_a_rejected_urgent_record_reaches_alertmanager(stack: Stack) -> None:
+    until(lambda: "Watchdog" in stack.alerts())
+    assert "UrgentRejected" not in stack.alerts()
+    stack.publish("compose-refused", as_json(envelope(report="compose-refused", urgency="urgent", jurisdictions="?")))
+    until(lambda: "UrgentRejected" in stack.alerts())
+
+
+def test_ledger_and_database_restarted_or_killed_lose_and_double_nothing(stack: Stack) -> None:
+    batches = [[referral(f"compose-{when}-{n}") for n in range(20)] for when in ("stopped", "killed", "database")]
+    _, sample = batches[0][0]
+    series = waiting(sample)
+    until(lambda: stack.query(series) == left(stack, sample))
+    before = stack.query(series)[0]
+
+    stack.publish_all(batches[0])
+    stack.restart("ledger")
+    stack.publish_all(batches[1])
+    stack.compose("kill", "--signal", "KILL", "ledger")
+    stack.compose("up", "--detach", "--wait", "ledger")
+    stack.publish_all(batches[2])
+    stack.restart("postgres")
+
+    until(lambda: stack.query(series) == [before + 60])
+    until(lambda: stack.query("sum(abs(referral_conservation_residue))") == [0.0])
+
+
 def test_restarts_lose_nothing_and_double_nothing(stack: Stack) -> None:
     early, late = ([referral(f"compose-{when}-{n}") for n in range(50)] for when in ("early", "late"))
     stack.publish_all(early)
@@ -119,3 +208,8 @@ def test_restarts_lose_nothing_and_double_nothing(stack: Stack) -> None:
         assert (outcomes[report, "routed"], outcomes[report, "duplicate"]) == (1, 1)
     queued = Counter(record.key for record in stack.read(queue_of(early[0][1])))
     assert {report: queued[report] for report, _ in [*early, *late]} == {report: 1 for report, _ in [*early, *late]}
+
+    series = waiting(early[0][1])
+    until(lambda: stack.query(series) == left(stack, early[0][1]))
+    until(lambda: stack.query("referral_ledger_lag_records") == [0.0])
+    assert stack.query(series) == left(stack, early[0][1])

@@ -37,7 +37,9 @@ def test_the_broker_is_the_kafka_that_everything_else_is_tested_with(services: A
 def test_nothing_is_published_but_on_loopback_and_each_port_can_be_moved(services: Any) -> None:
     published = [port for service in services.values() for port in service.get("ports", ())]
     assert sorted(published) == [
+        "127.0.0.1:${ALERTMANAGER_PORT:-9093}:9093",
         "127.0.0.1:${KAFKA_PORT:-9092}:9092",
+        "127.0.0.1:${LEDGER_PORT:-9465}:9465",
         "127.0.0.1:${PROMETHEUS_PORT:-9090}:9090",
         "127.0.0.1:${ROUTER_PORT:-9464}:9464",
     ]
@@ -56,3 +58,29 @@ def test_prometheus_has_its_rules_and_remembers_as_long_as_they_look_back(servic
     (kept_days,) = [int(word.split("=")[1][:-1]) for word in prometheus["command"] if "retention.time" in word]
     spans = [re.findall(r"\[(\d+)d\]|offset (\d+)d", rule.expression) for rule in rules()]
     assert kept_days > max(sum(int(days or 0) for pair in span for days in pair) for span in spans) > 0
+
+
+def test_what_prometheus_scrapes_and_tells_are_services_of_the_stack(services: Any) -> None:
+    configured = yaml.safe_load((FILE.parent / "deploy/prometheus/prometheus.yml").read_text())
+    places = [*configured["scrape_configs"], *configured["alerting"]["alertmanagers"]]
+    targets = [target.split(":") for place in places for each in place["static_configs"] for target in each["targets"]]
+    elsewhere = {(name, port) for name, port in targets if name != "127.0.0.1"}
+    served = {(name, port.split(":")[-1]) for name, service in services.items() for port in service.get("ports", ())}
+    assert elsewhere == {("router", "9464"), ("ledger", "9465"), ("alertmanager", "9093")} <= served
+
+
+def test_no_password_or_token_is_in_the_file(services: Any) -> None:
+    environment = {name: value for each in services.values() for name, value in each.get("environment", {}).items()}
+    secret = {name for name in environment if "PASSWORD" in name or "TOKEN" in name}
+    assert secret == {"POSTGRES_PASSWORD_FILE", "REFERRAL_LEDGER_TOKEN_FILE"}
+    assert ":" not in environment["DATABASE_URL"].split("://")[1].split("@")[0]
+
+
+def test_grafana_has_the_same_limits_and_the_files_of_the_project(services: Any) -> None:
+    grafana = yaml.safe_load((FILE.parent / "deploy/grafana/compose.yml").read_text())["services"]["grafana"]
+    shared = ("read_only", "cap_drop", "security_opt", "logging")
+    assert {name: grafana[name] for name in shared} == {name: services["prometheus"][name] for name in shared}
+    assert grafana["ports"] == ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"]
+    mounted = [volume.split(":")[0] for volume in grafana["volumes"] if volume.startswith("./")]
+    assert mounted
+    assert all((FILE.parent / path).is_dir() for path in mounted)
