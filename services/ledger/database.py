@@ -12,7 +12,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from services.ledger.tables import lease, notes
@@ -44,7 +44,22 @@ def connect(url: str) -> Engine:
         )
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
-    return create_engine(parsed, pool_pre_ping=True, pool_size=4, hide_parameters=True)
+    return _postgresql(parsed)
+
+
+def _postgresql(url: URL) -> Engine:
+    """The server ends a transaction in which nothing is said for as long as the lease holds.
+
+    A ledger that is paused in the middle of one has the lease's row locked: its standby would wait until it wakes.
+    """
+    options = url.query.get("options", ()), f"-c idle_in_transaction_session_timeout={LEASE_MS}"
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=4,
+        hide_parameters=True,
+        connect_args={"options": " ".join(str(option) for option in options if option)},
+    )
 
 
 def _sqlite(url: Any) -> Engine:
