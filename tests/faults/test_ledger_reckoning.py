@@ -139,6 +139,10 @@ def test_the_judge_finds_each_kind_of_difference() -> None:
     assert kinds(Harvest()) == {"outcomes"}
     assert kinds(Harvest(told=[TOLD, replace(TOLD, identity="outcome-2")])) == {"outcomes"}
     assert kinds(Harvest(told=[TOLD, replace(TOLD, word="worked")])) == {"outcomes"}
+    twice = Harvest(told=[TOLD], queued=[RECORD, RECORD])
+    in_doubt = {**right.metrics, ("referral_conservation_residue", "nl", "routine"): 1.0}
+    assert kinds(twice) == {"topics", "residue"}
+    assert kinds(twice, metrics=in_doubt) == {"topics"}
     command = Commanded("reroute-1", "forward", "ncmec", "R", 1, "nl", ("be",))
     assert kinds(Harvest(told=[TOLD], commanded=[command])) == {"commands"}
 

@@ -10,7 +10,7 @@ from tests.faults.ledger.reckoning import OPEN, WORKED, Account, Key, Reckoning
 
 GAUGES: Final = {"waiting": "entries_waiting", "shelved": "entries_shelved", "in_hand": "entries_in_hand"}
 OF_QUEUES: Final = ("opened", "amended", "repeated", "withdrawn", "looked", "forwarded")
-KINDS: Final = ("entries", "history", "tallies", "counters", "metrics", "outcomes", "commands", "residue")
+KINDS: Final = ("entries", "history", "tallies", "counters", "metrics", "outcomes", "commands", "residue", "topics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def judge(expected: Reckoning, harvest: Harvest, held: Held) -> list[Difference]
         *_metrics(expected, held),
         *_outcomes(expected, harvest),
         *_commands(expected, harvest),
+        *_residue(harvest, held),
     ]
 
 
@@ -154,11 +155,27 @@ def _metrics(expected: Reckoning, held: Held) -> Iterable[Difference]:
         heard = held.metrics.get(("referral_desk_last_status_timestamp_seconds", desk), 0.0)
         if round(heard * 1000) != at_ms:
             yield Difference("metrics", f"last status of {desk}", at_ms, round(heard * 1000))
-    residue = sum(value for key, value in held.metrics.items() if key[0] == "referral_conservation_residue")
-    if residue:
-        yield Difference("residue", "all", 0, residue)
     if held.unsent:
         yield Difference("outcomes", "unsent", 0, held.unsent)
+
+
+def _residue(harvest: Harvest, held: Held) -> Iterable[Difference]:
+    """What the topics themselves are in doubt about is the router's doing, and the ledger must say so."""
+    numbers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for record in harvest.queued:
+        numbers[record.desk, record.lane, record.source].append(record.count)
+    wanted: Counter[tuple[str, str]] = Counter()
+    for (desk, lane, source), counts in numbers.items():
+        doubled, missing = len(counts) - len(set(counts)), max(counts) - len(set(counts))
+        if doubled or missing:
+            yield Difference("topics", f"{desk} {lane} {source}", "1, 2, 3 …", f"{doubled} twice, {missing} missing")
+            wanted[desk, lane] += doubled + missing
+    found = {
+        (key[1], key[2]): int(value)
+        for key, value in held.metrics.items()
+        if key[0] == "referral_conservation_residue" and value
+    }
+    yield from _apart("residue", wanted, found)
 
 
 def _outcomes(expected: Reckoning, harvest: Harvest) -> Iterable[Difference]:
