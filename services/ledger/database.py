@@ -21,6 +21,8 @@ from services.runtime.exits import CannotRun, WrongUse
 DEFAULT_URL: Final = "sqlite:///var/ledger.db"
 LEASE_MS: Final = 6_000
 """How long a lease holds without being renewed: a standby takes over within this and one look more."""
+_MIGRATING: Final = 7_462_001
+"""PostgreSQL's lock for changing the schema: any number that nothing else in the database takes."""
 CLUSTER: Final = "cluster"
 
 
@@ -92,6 +94,8 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(files("services.ledger") / "migrations"))
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # a standby that starts beside it would make the same tables
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except OperationalError as error:

@@ -200,3 +200,15 @@ def test_a_ledger_that_is_paused_inside_a_transaction_does_not_keep_its_standby_
         stand_still(standby)
     first.dispose()
     second.dispose()
+
+
+def test_two_ledgers_that_start_at_once_make_the_tables_once(server: str) -> None:
+    engines = [connect(server) for _ in range(4)]
+    with engines[0].begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    with ThreadPoolExecutor(len(engines)) as starting:
+        list(starting.map(migrate, engines))
+    assert take_lease(engines[0], "a", NOW_MS) == Held(1, NOW_MS + LEASE_MS)
+    for engine in engines:
+        engine.dispose()
