@@ -266,7 +266,7 @@ def _judge(scene: stage.Stage, url: str, active: LedgerProcess, result: Result) 
 
 
 def _drop(scene: stage.Stage, active: LedgerProcess) -> float | None:
-    """Receipt one referral that is in no queue, as if its record had been dropped; seconds until it is one more in doubt."""
+    """Receipt one referral that is in no queue, as if its record had been dropped; seconds until it is in doubt."""
     offset = 10**9
     receipt = {
         "partition": 0, "offset": offset, "received_at": "2026-01-01T00:00:00.000Z", "outcome": "routed",
