@@ -37,8 +37,11 @@ lint: $(INSTALLED) ## style, types, import walls, generated files up to date
 	@$(BIN)/python -m services.console.demo_rules --check
 
 .PHONY: faults
-faults: needs-broker $(INSTALLED) ## the long fault campaign: 100,000 referrals through kills, pauses and lost answers
-	@$(BIN)/python -m tests.faults.campaign $(ARGS)
+faults: needs-broker $(INSTALLED) ## the long fault campaigns of router and ledger: kills, pauses, lost answers (OF=router, OF=ledger: that one alone)
+	@status=0; for of in $(or $(OF),$(if $(strip $(ARGS)),router,router ledger)); do case $$of in \
+		router) $(BIN)/python -m tests.faults.campaign $(ARGS) || status=$$? ;; \
+		ledger) $(BIN)/python -m tests.faults.ledger $(ARGS) || status=$$? ;; \
+		*) echo "OF=$$of: no such campaign; expected router or ledger" >&2; status=2 ;; esac; done; exit $$status
 
 .PHONY: compose-test
 compose-test: $(INSTALLED) ## docker compose up, publish with kcat, read the queue, see Prometheus scrape

@@ -147,7 +147,7 @@ class Batch:
         self.counters[CounterKey(meaning, arrival.desk, arrival.lane, "")] += 1
         if arrival.withdrawn and meaning is not Meaning.REPEATED:
             self.counters[CounterKey("withdrawn", arrival.desk, arrival.lane, "")] += 1
-        if self.known.rejections and not arrival.chain:
+        if self.known.rejections and not arrival.rerouted:
             self._resend((arrival.partner, arrival.report), arrival.received_ms)
 
     def _add(self, entry: Entry) -> Entry:

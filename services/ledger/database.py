@@ -12,7 +12,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from services.ledger.tables import lease, notes
@@ -21,6 +21,8 @@ from services.runtime.exits import CannotRun, WrongUse
 DEFAULT_URL: Final = "sqlite:///var/ledger.db"
 LEASE_MS: Final = 6_000
 """How long a lease holds without being renewed: a standby takes over within this and one look more."""
+_MIGRATING: Final = 7_462_001
+"""PostgreSQL's lock for changing the schema: any number that nothing else in the database takes."""
 CLUSTER: Final = "cluster"
 
 
@@ -44,7 +46,22 @@ def connect(url: str) -> Engine:
         )
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
-    return create_engine(parsed, pool_pre_ping=True, pool_size=4, hide_parameters=True)
+    return _postgresql(parsed)
+
+
+def _postgresql(url: URL) -> Engine:
+    """The server ends a transaction in which nothing is said for as long as the lease holds.
+
+    A ledger that is paused in the middle of one has the lease's row locked: its standby would wait until it wakes.
+    """
+    options = url.query.get("options", ()), f"-c idle_in_transaction_session_timeout={LEASE_MS}"
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=4,
+        hide_parameters=True,
+        connect_args={"options": " ".join(str(option) for option in options if option)},
+    )
 
 
 def _sqlite(url: Any) -> Engine:
@@ -77,6 +94,8 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(files("services.ledger") / "migrations"))
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # a standby that starts beside it would make the same tables
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except OperationalError as error:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from policy.configuration import Configuration
+from schemas import topics
 from schemas.codes import Lane, Outcome, StatusType, TrackStep
 from schemas.lifecycle import Step
 from schemas.notices import Notice
@@ -27,6 +28,7 @@ MAX_NOTICE_BYTES: Final = 16 * 1024
 
 Event = TypeVar("Event", StatusEvent, TrackEvent, Notice)
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
+_REROUTED: Final = f"{topics.REROUTE}/"
 Headers = Iterable[tuple[str, bytes | None]] | None
 
 
@@ -76,6 +78,11 @@ class Arrival:
     expires_ms: int | None
     captured_ms: int | None
     envelope: bytes
+
+    @property
+    def rerouted(self) -> bool:
+        """Whether a reroute command brought it, and not the partner: a withdrawal of the desk itself has no chain."""
+        return self.source.startswith(_REROUTED)
 
     @property
     def rank(self) -> tuple[int, int, bool]:

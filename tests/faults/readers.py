@@ -85,7 +85,7 @@ class Seen:
 def read_all(bootstrap: str, places: Iterable[tuple[str, int]], ingress_topic: str, patience_s: float) -> Seen:
     """Everything up to the last stable offset of each partition. TimeoutError when that takes too long."""
     seen = Seen(ingress_topic)
-    for message in _to_the_end(bootstrap, places, patience_s):
+    for message in to_the_end(bootstrap, places, patience_s):
         seen.take(message)
     return seen
 
@@ -100,7 +100,7 @@ def read_ingress(bootstrap: str, topic: str, partitions: int, patience_s: float)
             content(message.value() or b""),
             message.value() or b"",
         )
-        for message in _to_the_end(bootstrap, places, patience_s)
+        for message in to_the_end(bootstrap, places, patience_s)
     ]
 
 
@@ -146,7 +146,7 @@ class LiveReader:
                 self._consumer.close()
 
 
-def _to_the_end(bootstrap: str, places: Iterable[tuple[str, int]], patience_s: float) -> Iterator[Message]:
+def to_the_end(bootstrap: str, places: Iterable[tuple[str, int]], patience_s: float) -> Iterator[Message]:
     waiting = set(places)
     consumer = _assigned(bootstrap, waiting)
     deadline = time.monotonic() + patience_s

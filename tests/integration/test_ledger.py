@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,3 +225,44 @@ def test_a_referral_that_two_desks_forward_to_each_other_is_not_lost_to_sight(
     ledger.until(lambda: ledger.figure("referral_forwarded_total", desk="cz") == 1, "cz forwarded")
     ledger.until(lambda: ledger.figure("referral_forwarded_total", desk="sk") == 1, "sk forwarded")
     ledger.until(lambda: waiting("cz") + waiting("sk") >= 1, "somebody has it")
+
+
+def notices(client: Client, group: str, sequence: int) -> list[dict[str, Any]]:
+    """Every notice of a group, once this sequence is there."""
+
+    def of_group(messages: list[Any]) -> list[dict[str, Any]]:
+        found = [json.loads(message.value()) for message in messages]
+        return [notice for notice in found if notice["group"] == group]
+
+    messages = client.read(topics.NOTICE, lambda read: any(n["sequence"] >= sequence for n in of_group(read)))
+    return of_group(messages)
+
+
+def test_what_arrives_urgent_is_told_once_through_crashes_and_by_a_ledger_made_anew(
+    client: Client, ledger: LedgerProcess, kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    group = "lv/urgent/urgent_arrived"
+    first = publish(client, "LV", urgency="urgent")
+    (opening,) = notices(client, group, 1)
+    assert (opening["type"], opening["desk"], opening["count"]) == ("urgent_arrived", "lv", 1)
+    ledger.kill()
+    second = publish(client, "LV", urgency="urgent")
+    ledger.start(kafka.bootstrap_servers)
+    ledger.await_ready(PATIENCE_S)
+    assert [notice["sequence"] for notice in notices(client, group, 2)] == [1, 2]
+
+    ledger.stop()
+    settings = {"REFERRAL_LEDGER_PORT": "0", "DATABASE_URL": f"sqlite:///{tmp_path}/anew.db"}
+    anew = LedgerProcess(LEDGER, {**os.environ, **settings}, tmp_path / "anew.log")
+    anew.start(kafka.bootstrap_servers)
+    try:
+        anew.await_ready(PATIENCE_S)
+        for report in (first, second):
+            say(client, "lv", report, "looked")
+        found = notices(client, group, 3)
+        assert [(notice["sequence"], notice["type"]) for notice in found[2:]] == [(3, "looked")]
+    finally:
+        anew.stop()
+        ledger.start(kafka.bootstrap_servers)
+        ledger.await_ready(PATIENCE_S)
+    assert len(notices(client, group, 3)) == 3

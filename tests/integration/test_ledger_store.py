@@ -1,16 +1,28 @@
 """What the ledger stores, on both databases: the lease is a fence, and what was stored is what is loaded."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from schemas.codes import ActorRole, Lane, StatusType
 from schemas.lifecycle import Step
 from services.ledger import queries, store
 from services.ledger.batch import Batch, Known, Placed
-from services.ledger.database import Deposed, connect, held_alone, migrate, remember_cluster, take_lease, writing
+from services.ledger.database import (
+    LEASE_MS,
+    Deposed,
+    Held,
+    connect,
+    held_alone,
+    migrate,
+    remember_cluster,
+    take_lease,
+    writing,
+)
 from services.ledger.entry import Entry
 from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
 from services.ledger.streams import Stream, StreamKey
@@ -171,3 +183,32 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
 def test_what_is_no_database_url_is_refused(url: str) -> None:
     with pytest.raises(WrongUse, match="DATABASE_URL"):
         connect(url)
+
+
+def test_a_ledger_that_is_paused_inside_a_transaction_does_not_keep_its_standby_waiting(server: str) -> None:
+    first, second = connect(server), connect(server)
+    migrate(first)
+    held = take_lease(first, "a", NOW_MS + 10**9)
+    assert held is not None
+
+    def stand_still(standby: ThreadPoolExecutor) -> None:
+        with writing(first, held.epoch, NOW_MS + 10**9):
+            taken = standby.submit(take_lease, second, "b", NOW_MS + 10**9 + LEASE_MS + 1)
+            assert taken.result(LEASE_MS / 1000 + 4) == Held(held.epoch + 1, NOW_MS + 10**9 + 2 * LEASE_MS + 1)
+
+    with ThreadPoolExecutor(1) as standby, pytest.raises(DBAPIError, match="idle-in-transaction"):
+        stand_still(standby)
+    first.dispose()
+    second.dispose()
+
+
+def test_two_ledgers_that_start_at_once_make_the_tables_once(server: str) -> None:
+    engines = [connect(server) for _ in range(4)]
+    with engines[0].begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    with ThreadPoolExecutor(len(engines)) as starting:
+        list(starting.map(migrate, engines))
+    assert take_lease(engines[0], "a", NOW_MS) == Held(1, NOW_MS + LEASE_MS)
+    for engine in engines:
+        engine.dispose()

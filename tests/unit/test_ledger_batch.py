@@ -225,6 +225,12 @@ def test_what_was_accepted_before_or_as_a_duplicate_is_not_a_resend() -> None:
     assert rejected(ledger) == 1
 
 
+def test_a_desk_that_is_told_that_it_is_not_named_any_more_is_not_sent_anything_by_the_partner() -> None:
+    ledger = Ledger().each(receipt(at_ms=NOW_MS), arrival(), REJECTION)
+    ledger.each(arrival(at_ms=NOW_MS + 50, chain="nl", action="withdraw"))
+    assert rejected(ledger) == 1
+
+
 def test_a_rejection_that_names_no_report_is_nobodys_backlog() -> None:
     assert rejected(Ledger().each(receipt(Outcome.REJECTED, [], report=None, revision=None))) == 0
 
