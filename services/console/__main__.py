@@ -36,7 +36,7 @@ class Entry:
 
 
 ENTRIES: Final = (
-    Entry("run", START, "Start everything here, and show what is routed."),
+    Entry("run", START, "Start everything here, and show what is routed and what nobody has looked at."),
     Entry("provision", START, "Create and align the topics that the configuration asks for."),
     Entry("check-config", START, "Check deploy/ and the settings, and print what each service would run with."),
     Entry("check", PARTNERS, "Check envelopes offline, as the router would."),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 from policy.configuration import Configuration, ConfigurationError, load
 from policy.desks import Desk
@@ -19,7 +20,11 @@ def kafka_settings() -> KafkaSettings:
 
 def configuration() -> Configuration:
     """What is in the configuration directory; WrongUse with file and line for each problem."""
-    directory = read(SharedSettings, os.environ).config_dir
+    return configuration_of(read(SharedSettings, os.environ).config_dir)
+
+
+def configuration_of(directory: Path) -> Configuration:
+    """What is in that directory; WrongUse with file and line for each problem."""
     try:
         return load(directory)
     except ConfigurationError as error:

@@ -1,7 +1,8 @@
-"""`referrals run`: a broker, the router and a simulated clearing house; a live table; at the end the tally.
+"""`referrals run`: a broker, the router, the ledger, a simulated clearing house and desks; at the end the tally.
 
-The order of the end is what makes the tally whole: the simulator stops and flushes, the router comes to the end
-of the ingress, the topics are read, then the router and at last the broker stop.
+The order of the end is what makes the tally whole: the desks and the simulator stop and flush, the router comes to
+the end of the ingress, the ledger to the end of everything, the router to the end of what the ledger asked of it; the
+topics are read, then the services and at last the broker stop.
 """
 
 import json
@@ -10,14 +11,17 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Final
 
 import typer
 
 from services.console import tally
+from services.console.run_backlog import Backlog
 from services.console.run_board import Board, note, unheard
 from services.console.run_figures import Reading
-from services.console.run_parts import FLUSH_SECONDS, LOOK_SECONDS, Parts, Plan, make_plan, start
+from services.console.run_ledger import settle
+from services.console.run_parts import FLUSH_SECONDS, LOOK_SECONDS, NAMES, Parts, Plan, make_plan, start
 from services.console.run_place import held
 from services.console.run_router import drain
 from services.console.run_signals import Signals, Stopped
@@ -25,7 +29,9 @@ from services.console.tally_report import Result, document, tell
 from services.runtime.exits import CANNOT_RUN, DONE, FOUND, CannotRun
 
 SCRAPE_SECONDS: Final = 1.0
+BACKLOG_SECONDS: Final = 2.0
 DRAIN_SECONDS: Final = 120.0
+SETTLE_SECONDS: Final = 120.0
 TALLY: Final = "tally.json"
 
 
@@ -65,13 +71,16 @@ def live(plan: Plan, parts: Parts, signals: Signals) -> tuple[Result | None, str
 
 def _watch(plan: Plan, parts: Parts, signals: Signals, board: Board, began: float) -> str | None:
     end = began + plan.settings.duration if plan.settings.duration else None
-    next_scrape = began
+    next_scrape = next_backlog = began
     while not (fault := parts.fault()):
         now = time.monotonic()
         if (end is not None and now >= end) or board.gone:
             break
         if now >= next_scrape:
             next_scrape = now + SCRAPE_SECONDS
+            if now >= next_backlog:
+                next_backlog = now + BACKLOG_SECONDS
+                parts.backlog = plan.ledger.backlog() or parts.backlog
             _show(parts, board, plan.router.scrape(), began)
         if signals.wait(LOOK_SECONDS):
             break
@@ -81,30 +90,50 @@ def _watch(plan: Plan, parts: Parts, signals: Signals, board: Board, began: floa
 def _show(parts: Parts, board: Board, reading: Reading | None, began: float, message: str = "") -> None:
     if reading is not None:
         parts.history.add(reading)
-    board.show(parts.history.figures(), time.monotonic() - began, message)
+    board.show(parts.history.figures(), parts.backlog, time.monotonic() - began, message)
 
 
 def _finish(
     plan: Plan, parts: Parts, signals: Signals, board: Board, began: float, fault: str | None
 ) -> tuple[Result | None, str | None]:
-    """Simulator, then the rest of the ingress, then the tally. No tally without a broker to ask."""
-    if parts.simulator is not None and not parts.simulator.end(FLUSH_SECONDS):
-        board.say(f"the simulator did not end within {FLUSH_SECONDS:.0f} s and was killed")
-
-    def meanwhile(reading: Reading | None) -> bool:
-        _show(parts, board, reading, began, "ending: the router finishes what was published")
-        time.sleep(LOOK_SECONDS)
-        return parts.fault() is None and signals.requests < 2
-
+    """Desks and simulator, then the rest of what they said, then the tally. No tally without a broker to ask."""
+    for part in (parts.desks, parts.simulator):
+        if part is not None and not part.end(FLUSH_SECONDS):
+            board.say(f"{NAMES[part.name]} did not end within {FLUSH_SECONDS:.0f} s and had to be killed")
     try:
-        if plan.simulate and not parts.fault() and not drain(plan.kafka, plan.router, DRAIN_SECONDS, meanwhile):
-            board.say("not all of it was routed: the rest waits in the ingress topics")
+        if plan.simulate and not parts.fault():
+            _come_to_the_end(plan, parts, signals, board, began)
         _show(parts, board, plan.router.scrape(), began, "ending: adding up")
         result = tally.take(plan.kafka, *_progress(parts, board, began))
         _show(parts, board, None, began, "ended")
         return result, fault or parts.fault()
     except CannotRun as refusal:
         return None, fault or parts.fault() or str(refusal)
+
+
+def _come_to_the_end(plan: Plan, parts: Parts, signals: Signals, board: Board, began: float) -> None:
+    """Router, ledger, and the router again: what desks forwarded, the ledger asks of it. Given up by a request more."""
+
+    def goes_on(message: str, reading: Reading | None) -> bool:
+        _show(parts, board, reading, began, f"ending: {message}")
+        time.sleep(LOOK_SECONDS)
+        return parts.fault() is None and signals.requests < 2
+
+    def routing(reading: Reading | None) -> bool:
+        return goes_on("the router finishes what was published", reading)
+
+    def counting(backlog: Backlog | None) -> bool:
+        if backlog is not None and parts.backlog is not None:  # who is silent now was made so: the desks have ended
+            backlog = replace(backlog, silent=parts.backlog.silent)
+        parts.backlog = backlog or parts.backlog
+        return goes_on("the ledger reads to the end", plan.router.scrape())
+
+    if not drain(plan.kafka, plan.router, DRAIN_SECONDS, routing):
+        board.say("not all of it was routed: the rest waits in the ingress topics")
+    elif not settle(plan.ledger, SETTLE_SECONDS, counting):
+        board.say("not all of it was counted: the ledger reads on from there when it starts again")
+    elif not drain(plan.kafka, plan.router, DRAIN_SECONDS, routing):
+        board.say("not all that desks forwarded was routed: the rest waits in the topic of commands")
 
 
 def _progress(parts: Parts, board: Board, began: float) -> tuple[tally.Advanced, tally.Advanced]:
@@ -140,15 +169,17 @@ def conclude(plan: Plan, result: Result | None, fault: str | None) -> int:
 
 
 def command() -> None:
-    """Start everything here, and show what is routed.
+    """Start everything here, and show what is routed and what nobody has looked at.
 
-    A Kafka broker on loopback with its data under var/, the topics, the router and a simulated clearing house.
-    Ctrl-C (or DURATION) ends them in order and prints the tally, made from the topics: exit 0 when it adds up,
-    1 when it does not. A second Ctrl-C adds up without waiting for the router to come to the end of what was
-    published, a third ends at once.
+    A Kafka broker on loopback with its data under var/, the topics, the router, the ledger with its page, a simulated
+    clearing house and simulated desks. Ctrl-C (or DURATION) ends them in order and prints the tally, made from the
+    topics: exit 0 when it adds up, 1 when it does not. A second Ctrl-C adds up without waiting for router and ledger to
+    come to the end of what was published, a third ends at once.
 
     From the environment: DURATION (seconds from ready), RATE (simulated records a second), YEAR (2019 to 2023).
-    With KAFKA_BOOTSTRAP_SERVERS no broker is started, and nothing is simulated unless SIMULATE=1.
+    What is simulated goes at the pace of deploy/demo, where weeks are seconds, unless REFERRAL_CONFIG_DIR says
+    otherwise, and is counted in a database of its own. With KAFKA_BOOTSTRAP_SERVERS no broker is started, and nothing
+    is simulated unless SIMULATE=1: then the pace is that of deploy/.
 
     Examples:
 

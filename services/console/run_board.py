@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.codes import Outcome
+from services.console.run_backlog import Backlog, in_doubt, line_of_backlog, silent_desks
 from services.console.run_figures import Figures
 
 LINE_SECONDS: Final = 5.0
@@ -24,6 +25,7 @@ _WAITING: Final = "waiting for the router's first figures"
 class Heading:
     """What to try while it runs: where the metrics are, and topics to read."""
 
+    page_url: str
     metrics_url: str
     bootstrap: str
     topics: tuple[str, ...]
@@ -31,8 +33,13 @@ class Heading:
 
     def lines(self) -> list[str]:
         """For a person, each on its own."""
-        source = "a simulated clearing house publishes" if self.simulating else "nothing is simulated"
+        source = (
+            "a simulated clearing house publishes, simulated desks answer"
+            if self.simulating
+            else "nothing is simulated"
+        )
         return [
+            f"page     {self.page_url}",
             f"metrics  {self.metrics_url}",
             f"try      kcat -b {self.bootstrap} -C -o beginning -t {self.topics[0]}",
             *(f"         … {topic}" for topic in self.topics[1:]),
@@ -61,15 +68,16 @@ class Board:
             for line in self._heading.lines():
                 self.say(line)
 
-    def show(self, figures: Figures | None, elapsed_s: float, message: str = "") -> None:
+    def show(self, figures: Figures | None, backlog: Backlog | None, elapsed_s: float, message: str = "") -> None:
         """The newest figures. `message` is what a person should know now, such as that the run is ending."""
         if self._live is not None:
-            table = _table(self._heading, figures, elapsed_s, message)
+            table = _table(self._heading, figures, backlog, elapsed_s, message)
             live = self._live
             self._quietly(lambda: live.update(table, refresh=True))
         elif elapsed_s >= self._next_line:
             self._next_line = (elapsed_s // LINE_SECONDS + 1) * LINE_SECONDS
-            self.say(f"{datetime.now():%H:%M:%S} {line_of(figures)}{message and f' | {message}'}")
+            said = f"{line_of(figures)} | {line_of_backlog(backlog)}"
+            self.say(f"{datetime.now():%H:%M:%S} {said}{message and f' | {message}'}")
 
     def close(self) -> None:
         """Leave the last state of the table where it stands."""
@@ -135,8 +143,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _table(heading: Heading, figures: Figures | None, elapsed_s: float, message: str) -> Group:
-    """Two rows of figures, so that 80 columns are enough, then what there is to read."""
+def _table(heading: Heading, figures: Figures | None, backlog: Backlog | None, elapsed_s: float, message: str) -> Group:
+    """Rows of figures, so that 80 columns are enough, then what there is to read."""
     empty = figures is None
     counted = Table(title=f"referrals, {elapsed_s:,.0f} s", title_justify="left", show_edge=False)
     counted.add_column("received", justify="right")
@@ -151,5 +159,20 @@ def _table(heading: Heading, figures: Figures | None, elapsed_s: float, message:
         rates = (figures.per_second, figures.lag, figures.p50_ms, figures.p99_ms)
         measured.add_row(*map(_number, rates))
     busiest = "  ".join(f"{desk} {count:,}" for desk, count in figures.busiest) if figures else ""
-    texts = [f"busiest  {busiest or 'no desk yet'}", "", *heading.lines(), message or (_WAITING if empty else "")]
-    return Group(counted, Text(), measured, Text(), *(Text(text, overflow="ellipsis", no_wrap=True) for text in texts))
+    texts = [f"busiest  {busiest or 'no desk yet'}"]
+    if backlog is not None and backlog.silent:
+        texts.append(f"silent   {silent_desks(backlog)}")
+    texts += ["", *heading.lines(), message or (_WAITING if empty else "")]
+    lines = (Text(text, overflow="ellipsis", no_wrap=True) for text in texts)
+    return Group(counted, Text(), measured, Text(), _waiting(backlog), Text(), *lines)
+
+
+def _waiting(backlog: Backlog | None) -> Table:
+    """What nobody has looked at, and what became of the rest, as the ledger counts it."""
+    table = Table(show_edge=False)
+    for name in ("waiting", "past target", "shelved", "in hand", "closed", "unknown", "in doubt"):
+        table.add_column(name, justify="right")
+    if backlog is not None:
+        held = (backlog.waiting, backlog.overdue, backlog.shelved, backlog.in_hand, backlog.closed, backlog.unknown)
+        table.add_row(*(f"{number:,}" for number in held), in_doubt(backlog))
+    return table

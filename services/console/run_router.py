@@ -1,80 +1,57 @@
 """The router as the run sees it: its health and metrics over HTTP, and how far it is behind in the topics."""
 
-import http.client
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from services.console.run_figures import Reading, read_metrics
+from services.console.run_port import ServicePort, reachable
 from services.console.tally_cluster import Cluster
 from services.console.tally_records import input_kind
 from services.console.tally_terms import Kind
 from services.runtime.kafka import KafkaSettings
 
-ANSWER_SECONDS: Final = 2.0
 STILL_SECONDS: Final = 3.0
 """No lag for so long: what is left above the committed offsets are no records (a partner's own markers)."""
 
 
 @dataclass(frozen=True, slots=True)
-class RouterPort:
+class RouterPort(ServicePort):
     """Where the router answers."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """Of its metrics."""
-        return f"http://{self.host}:{self.port}/metrics"
-
-    def ready(self) -> bool:
-        """Whether it says that it routes."""
-        answer = self._get("/readyz")
-        return answer is not None and answer[0] == 200
 
     def scrape(self) -> Reading | None:
         """Its metrics; None when it does not answer now."""
         at = time.monotonic()
-        answer = self._get("/metrics")
-        if answer is None or answer[0] != 200:
-            return None
-        return read_metrics(answer[1].decode(), at)
-
-    def _get(self, path: str) -> tuple[int, bytes] | None:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_SECONDS)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
+        content = self.get("/metrics")
+        return None if content is None else read_metrics(content.decode(), at)
 
 
-def reachable(host: str, port: int) -> RouterPort:
-    """The address to ask where the router listens on `host`, which may mean every address."""
-    return RouterPort("127.0.0.1" if host in ("0.0.0.0", "::", "") else host, port)  # noqa: S104 - read, not bound
+def router_port(host: str, port: int) -> RouterPort:
+    """Of these settings."""
+    return RouterPort(reachable(host), port)
 
 
 def drain(
     settings: KafkaSettings, port: RouterPort, deadline_s: float, meanwhile: Callable[[Reading | None], bool]
 ) -> bool:
-    """Wait until all of the ingress is committed. False when it was not after `deadline_s`, or `meanwhile` gave up.
+    """Wait until all of the ingress and of the commands is committed.
+
+    False when it was not after `deadline_s`, or `meanwhile` gave up.
 
     `meanwhile` gets each scrape; it may wait a little, and returns False to end the waiting.
     """
     cluster = Cluster(settings)
-    inputs = [place for place in cluster.places() if input_kind(place.topic) is Kind.INGRESS]
+    inputs = [place for place in cluster.places() if input_kind(place.topic) in (Kind.INGRESS, Kind.REROUTE)]
     started = quiet_since = time.monotonic()
     while time.monotonic() - started < deadline_s:
         spans, committed = cluster.spans(inputs), cluster.committed(inputs)
-        if all(committed[place] >= span.end for place, span in spans.items()):
+        behind = [place for place, span in spans.items() if committed[place] < span.end]
+        if not behind:
             return True
+        commands = any(input_kind(place.topic) is Kind.REROUTE for place in behind)
         reading = port.scrape()
-        if reading is None or reading.lag:
+        if reading is None or reading.lag or commands:
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > STILL_SECONDS:
             return True

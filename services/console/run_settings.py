@@ -1,6 +1,7 @@
 """What a run is asked to do. Short names, because a person types them: `make run RATE=500 DURATION=60`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,7 +15,11 @@ from services.runtime.settings import Settings, SharedSettings, read
 OWN_CLUSTER: Final = "KAFKA_BOOTSTRAP_SERVERS"
 BROKER_PORT: Final = "REFERRAL_CONSOLE_BROKER_PORT"
 ROUTER_PORT: Final = "REFERRAL_ROUTER_PORT"
+LEDGER_PORT: Final = "REFERRAL_LEDGER_PORT"
+CONFIGURATION: Final = "REFERRAL_CONFIG_DIR"
 DIRECTORY: Final = Path("var")
+DEMONSTRATION: Final = Path("deploy/demo")
+"""The same desks with seconds for weeks: what is simulated is watched."""
 
 
 class RunSettings(Settings):
@@ -37,6 +42,9 @@ class RunSettings(Settings):
     broker_port: Annotated[int, Field(ge=1, le=65535, description="where our own broker listens")] = 9092
     router_host: str = Field("127.0.0.1", validation_alias="REFERRAL_ROUTER_HOST")
     router_port: Annotated[int, Field(ge=0, le=65535)] = Field(9464, validation_alias=ROUTER_PORT)
+    ledger_host: str = Field("127.0.0.1", validation_alias="REFERRAL_LEDGER_HOST")
+    ledger_port: Annotated[int, Field(ge=0, le=65535)] = Field(9465, validation_alias=LEDGER_PORT)
+    ledger_token_file: Path | None = Field(None, validation_alias="REFERRAL_LEDGER_TOKEN_FILE")
 
 
 def read_settings(environment: Mapping[str, str]) -> tuple[RunSettings, bool]:
@@ -52,11 +60,32 @@ def read_settings(environment: Mapping[str, str]) -> tuple[RunSettings, bool]:
     return settings, own_broker
 
 
-def for_children(
-    environment: Mapping[str, str], settings: RunSettings, bootstrap: str, router_port: int
-) -> dict[str, str]:
-    """The environment of router and simulator: ours, and what was settled here."""
-    settled = {OWN_CLUSTER: bootstrap, ROUTER_PORT: str(router_port), "SIMULATE": "1"}
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are: the cluster, the ports of the services, the configuration."""
+
+    bootstrap: str
+    router_port: int
+    ledger_port: int
+    config_dir: Path
+
+
+def configuration_place(environment: Mapping[str, str], simulate: bool) -> Path:
+    """The directory that is set; else that of the demonstration where it is there and something is simulated."""
+    if given := environment.get(CONFIGURATION):
+        return Path(given)
+    return DEMONSTRATION if simulate and DEMONSTRATION.is_dir() else SharedSettings().config_dir
+
+
+def for_children(environment: Mapping[str, str], settings: RunSettings, places: Places) -> dict[str, str]:
+    """The environment of everything that is started: ours, and what was settled here."""
+    settled = {
+        OWN_CLUSTER: places.bootstrap,
+        ROUTER_PORT: str(places.router_port),
+        LEDGER_PORT: str(places.ledger_port),
+        CONFIGURATION: str(places.config_dir),
+        "SIMULATE": "1",
+    }
     if settings.rate is not None:
         settled["REFERRAL_SIMULATOR_RATE"] = str(settings.rate)
     if settings.year is not None:

@@ -27,7 +27,7 @@ _NEAR: Final = 64
 """Half of what repeats an earlier record repeats one of the last so many, as a retry does."""
 _AGAIN: Final = 4
 """The first of the acts need an earlier referral."""
-_KEPT_DAYS: Final = (30, 90, 180, 365)
+_KEPT_DAYS: Final = (60, 90, 180, 365)
 """Where a partner says when a referral expires."""
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LONG_AGO_MS: Final = 946_684_800_000 + DAY

@@ -87,9 +87,13 @@ def environment(directory: Path, **settings: str) -> dict[str, str]:
     if not (config := directory / "config").exists():
         deployment.write(config)
         shutil.copy(DEPLOY / "partners.yaml", config)
-    broker, router = free_ports(2)
+    broker, router, ledger = free_ports(3)
     outer = {k: v for k, v in os.environ.items() if not k.startswith(("REFERRAL_", "KAFKA_"))}
-    ports = {"REFERRAL_CONSOLE_BROKER_PORT": str(broker), "REFERRAL_ROUTER_PORT": str(router)}
+    ports = {
+        "REFERRAL_CONSOLE_BROKER_PORT": str(broker),
+        "REFERRAL_ROUTER_PORT": str(router),
+        "REFERRAL_LEDGER_PORT": str(ledger),
+    }
     return {**outer, "REFERRAL_CONFIG_DIR": str(config), **ports, "RATE": "100", "SIMULATE": "", **settings}
 
 

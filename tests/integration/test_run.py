@@ -60,6 +60,15 @@ def test_a_router_that_dies_ends_the_run_in_words(tmp_path: Path) -> None:
     assert run.tally()["adds_up"], "what was routed before is whole"
 
 
+def test_a_ledger_that_dies_ends_the_run_in_words(tmp_path: Path) -> None:
+    with running(tmp_path, environment(tmp_path)) as run:
+        run.until_routing()
+        run.part("services.ledger").kill()
+        assert run.end() == 1
+    assert "the ledger ended by itself; why is in var/log/ledger.log" in run.err
+    assert run.tally()["adds_up"], "what it does not count is routed all the same"
+
+
 def test_a_broker_that_dies_ends_the_run_without_a_tally(tmp_path: Path) -> None:
     with running(tmp_path, environment(tmp_path)) as run:
         run.until_routing()
@@ -71,7 +80,11 @@ def test_a_broker_that_dies_ends_the_run_without_a_tally(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("setting", "purpose"),
-    [("REFERRAL_CONSOLE_BROKER_PORT", "the Kafka broker"), ("REFERRAL_ROUTER_PORT", "the router")],
+    [
+        ("REFERRAL_CONSOLE_BROKER_PORT", "the Kafka broker"),
+        ("REFERRAL_ROUTER_PORT", "the router"),
+        ("REFERRAL_LEDGER_PORT", "the ledger"),
+    ],
 )
 def test_a_taken_port_is_named_with_who_has_it_and_what_to_set(tmp_path: Path, setting: str, purpose: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -80,6 +93,7 @@ def test_a_taken_port_is_named_with_who_has_it_and_what_to_set(tmp_path: Path, s
     assert f"port {port} on 127.0.0.1 is taken by" in line
     assert f"(pid {os.getpid()})" in line
     assert purpose in line
+    assert not (tmp_path / "var" / "kafka").exists(), "nothing was started"
     assert f"{setting}=" in line
 
 
@@ -92,7 +106,8 @@ def test_a_cluster_out_of_reach_is_one_line(tmp_path: Path) -> None:
 def test_a_cluster_of_somebody_elses_gets_no_broker_and_no_invented_referrals(tmp_path: Path, bootstrap: str) -> None:
     with running(tmp_path, environment(tmp_path, KAFKA_BOOTSTRAP_SERVERS=bootstrap)) as run:
         run.until(lambda: "lag 0" in run.out)
-        (only,) = [" ".join(child.cmdline()) for child in run.family if child.is_running()]
-        assert "services.router" in only
+        router, ledger = sorted((" ".join(child.cmdline()) for child in run.family if child.is_running()), reverse=True)
+        assert "services.router" in router
+        assert "services.ledger" in ledger
         assert run.end(signal.SIGTERM) in (0, 1), "the other tests' records need not add up"
     assert "nothing is simulated" in run.out

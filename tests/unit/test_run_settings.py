@@ -1,8 +1,10 @@
 """What a run makes of its environment."""
 
+from pathlib import Path
+
 import pytest
 
-from services.console.run_settings import for_children, read_settings
+from services.console.run_settings import DEMONSTRATION, Places, configuration_place, for_children, read_settings
 from services.runtime.exits import WrongUse
 
 
@@ -44,11 +46,23 @@ def test_a_log_in_without_a_cluster_is_refused() -> None:
 def test_the_children_get_what_was_settled_and_all_else_as_it_is() -> None:
     given = {"PATH": "/bin", "REFERRAL_SIMULATOR_SEED": "7", "RATE": "50", "YEAR": "2021"}
     settings, _ = read_settings(given)
-    assert for_children(given, settings, "127.0.0.1:9", 10) == {
+    assert for_children(given, settings, Places("127.0.0.1:9", 10, 11, Path("here"))) == {
         **given,
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "REFERRAL_ROUTER_PORT": "10",
+        "REFERRAL_LEDGER_PORT": "11",
+        "REFERRAL_CONFIG_DIR": "here",
         "REFERRAL_SIMULATOR_RATE": "50.0",
         "REFERRAL_SIMULATOR_YEAR": "2021",
         "SIMULATE": "1",
     }
+
+
+def test_what_is_simulated_goes_at_the_pace_of_the_demonstration_unless_a_directory_is_set() -> None:
+    assert configuration_place({}, simulate=True) == DEMONSTRATION
+    assert configuration_place({"REFERRAL_CONFIG_DIR": ""}, simulate=True) == DEMONSTRATION
+    assert configuration_place({"REFERRAL_CONFIG_DIR": "own"}, simulate=True) == Path("own")
+
+
+def test_what_is_real_never_goes_at_the_pace_of_the_demonstration() -> None:
+    assert configuration_place({}, simulate=False) == Path("deploy")
