@@ -241,12 +241,12 @@ def notices(client: Client, group: str, sequence: int) -> list[dict[str, Any]]:
 def test_what_arrives_urgent_is_told_once_through_crashes_and_by_a_ledger_made_anew(
     client: Client, ledger: LedgerProcess, kafka: KafkaSettings, tmp_path: Path
 ) -> None:
-    group = "lv/urgent/urgent_arrived"
-    first = publish(client, "LV", urgency="urgent")
+    group = "hu/urgent/urgent_arrived"
+    first = publish(client, "HU", urgency="urgent")
     (opening,) = notices(client, group, 1)
-    assert (opening["type"], opening["desk"], opening["count"]) == ("urgent_arrived", "lv", 1)
+    assert (opening["type"], opening["desk"], opening["count"]) == ("urgent_arrived", "hu", 1)
     ledger.kill()
-    second = publish(client, "LV", urgency="urgent")
+    second = publish(client, "HU", urgency="urgent")
     ledger.start(kafka.bootstrap_servers)
     ledger.await_ready(PATIENCE_S)
     assert [notice["sequence"] for notice in notices(client, group, 2)] == [1, 2]
@@ -258,7 +258,7 @@ def test_what_arrives_urgent_is_told_once_through_crashes_and_by_a_ledger_made_a
     try:
         anew.await_ready(PATIENCE_S)
         for report in (first, second):
-            say(client, "lv", report, "looked")
+            say(client, "hu", report, "looked")
         found = notices(client, group, 3)
         assert [(notice["sequence"], notice["type"]) for notice in found[2:]] == [(3, "looked")]
     finally:
