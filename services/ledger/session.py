@@ -16,7 +16,7 @@ from schemas.codes import Lane
 from services.ledger import queries, store
 from services.ledger.batch import Batch, Known, Placed, ReportKey, is_wide
 from services.ledger.conservation import Conservation
-from services.ledger.database import remember_cluster, writing
+from services.ledger.database import remember_cluster, remember_slot, writing
 from services.ledger.figures import Figures
 from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read, Value, read, take
@@ -71,6 +71,7 @@ class Session:
         self._figures = figures
         self._epoch = epoch
         self._slot_ms = slot_ms
+        self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
         self._amended = self._rejected = False
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
@@ -81,6 +82,7 @@ class Session:
         cluster = self._reader.cluster_id()
         with writing(self._engine, self._epoch, _now_ms()) as connection:
             remember_cluster(connection, cluster)
+            remember_slot(connection, self._slot_ms)
             self._positions = queries.read_positions(connection)
             self._streams = queries.read_streams(connection)
             self._comparable = queries.read_sources(connection)
@@ -89,7 +91,7 @@ class Session:
             self._telling.begin(connection)
             tallies, counters = queries.read_tallies(connection), queries.read_counters(connection)
             self._figures.load(tallies, counters, queries.read_heard(connection))
-        self._conservation = Conservation(self._streams)
+        self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._discover()
 

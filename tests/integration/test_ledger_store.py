@@ -10,7 +10,17 @@ from schemas.codes import ActorRole, Lane, StatusType
 from schemas.lifecycle import Step
 from services.ledger import queries, store
 from services.ledger.batch import Batch, Known, Placed
-from services.ledger.database import Deposed, connect, held_alone, migrate, remember_cluster, take_lease, writing
+from services.ledger.database import (
+    Deposed,
+    check_slot,
+    connect,
+    held_alone,
+    migrate,
+    remember_cluster,
+    remember_slot,
+    take_lease,
+    writing,
+)
 from services.ledger.entry import Entry
 from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
 from services.ledger.streams import Stream, StreamKey
@@ -151,6 +161,17 @@ def test_a_database_belongs_to_one_cluster(engine: Engine) -> None:
         remember_cluster(connection, "one")
         with pytest.raises(CannotRun, match="cluster one"):
             remember_cluster(connection, "two")
+
+
+def test_the_width_of_a_slot_is_fixed_at_the_first_start(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert not check_slot(connection, SLOT_MS)
+        remember_slot(connection, SLOT_MS)
+        remember_slot(connection, SLOT_MS)
+    with engine.connect() as connection:
+        assert check_slot(connection, SLOT_MS)
+        with pytest.raises(CannotRun, match="spans of 3600 s and REFERRAL_LEDGER_SLOT_SECONDS is 60"):
+            check_slot(connection, 60_000)
 
 
 def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
