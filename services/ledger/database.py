@@ -112,10 +112,12 @@ def check_slot(connection: Connection, slot_ms: int) -> bool:
     return found is not None
 
 
-def remember_slot(connection: Connection, slot_ms: int) -> None:
-    """Fix the width of its slots, at its first start. CannotRun where it was fixed to another."""
-    if not check_slot(connection, slot_ms):
-        connection.execute(notes.insert().values(name=SLOT, value=str(slot_ms // 1000)))
+def remember_slot(connection: Connection, slot_ms: int) -> bool:
+    """Fix the width of its slots, at its first start: True then. CannotRun where it was fixed to another."""
+    if check_slot(connection, slot_ms):
+        return False
+    connection.execute(notes.insert().values(name=SLOT, value=str(slot_ms // 1000)))
+    return True
 
 
 @contextmanager
