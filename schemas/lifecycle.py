@@ -70,8 +70,9 @@ class Closing(NamedTuple):
 class Course:
     """How far a desk's events brought an entry. `tenure` counts its stays at the desk, from 1.
 
-    `looked_ms`, `taken_ms`, `closed_ms` and what is said of a forwarding are of the stay in hand; `looks`, `closings`
-    and `forwards` are of all stays, and only grow as events are added. `unlooked`: closed although nobody had looked.
+    `looked_ms`, `taken_ms`, `closed_ms` and what is said of a forwarding are of the stay in hand; `looks_ms` (when each
+    first look was), `closings` and `forwards` are of all stays, and only grow as events are added. `unlooked`: closed
+    although nobody had looked.
     """
 
     state: EntryState = EntryState.WAITING
@@ -84,10 +85,15 @@ class Course:
     forwarded_to: str | None = None
     forwarded_by: ActorRole | None = None
     forwarded_ms: int | None = None
-    looks: int = 0
+    looks_ms: tuple[int, ...] = ()
     closings: tuple[Closing, ...] = ()
     forwards: int = 0
     contested: int = 0
+
+    @property
+    def looks(self) -> int:
+        """How many stays somebody looked in."""
+        return len(self.looks_ms)
 
     def after(self, step: Step, most_forwards: int | None = None) -> "Course":
         """The course with one more event; contested where it can not follow, or is a forwarding too many."""
@@ -95,9 +101,9 @@ class Course:
         forwarded = state is EntryState.FORWARDED
         if state is None or (forwarded and most_forwards is not None and self.forwards >= most_forwards):
             return replace(self, contested=self.contested + 1)
-        looked_ms, looks = self.looked_ms, self.looks
+        looked_ms, looks_ms = self.looked_ms, self.looks_ms
         if looked_ms is None and step.is_look:
-            looked_ms, looks = step.at_ms, looks + 1
+            looked_ms, looks_ms = step.at_ms, (*looks_ms, step.at_ms)
         if looked_ms is None and state in _OPEN:
             state = EntryState.WAITING
         closed = state is EntryState.CLOSED
@@ -115,7 +121,7 @@ class Course:
             forwarded_to=step.to if forwarded else None,
             forwarded_by=step.role if forwarded else None,
             forwarded_ms=step.at_ms if forwarded else None,
-            looks=looks,
+            looks_ms=looks_ms,
             closings=self.closings + closing,
             forwards=self.forwards + forwarded,
             contested=self.contested,
@@ -125,7 +131,7 @@ class Course:
         """The next stay: what was forwarded has come back, and nobody has looked at it since."""
         return replace(
             Course(tenure=self.tenure + 1),
-            looks=self.looks,
+            looks_ms=self.looks_ms,
             closings=self.closings,
             forwards=self.forwards,
             contested=self.contested,

@@ -1,5 +1,6 @@
 """Figures filled by hand: 143 desks in every condition a page has to show, at a fixed moment."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -7,6 +8,7 @@ from policy.configuration import Configuration, load
 from policy.desks import Desk, DeskTable, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import Figures
+from services.ledger.history import ARRIVED, CLOSED, LOOKED, SPANS, MomentKey, span_ms
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE, REJECTED, CounterKey, Tallies, TallyKey
 
 HOUR_MS: Final = 3_600_000
@@ -40,6 +42,7 @@ class Counted:
         self.tallies: Tallies = Tallies()
         self.counters: dict[CounterKey, int] = {}
         self.heard: dict[str, int] = {}
+        self.history: dict[MomentKey, int] = {}
 
     def add(self, kind: str, desk: str, lane: Lane, number: int, hours: float = 0) -> None:
         """Entries of a state that keeps its slots, or `overdue`."""
@@ -55,10 +58,18 @@ class Counted:
         """A counter."""
         self.counters[CounterKey(name, desk, lane, code)] = number
 
+    def turn_over(self, desk: str, lane: Lane, spans: Iterable[tuple[int, int, int]]) -> None:
+        """Arrived, looked at and closed in the newest spans, the one that runs last."""
+        for ago, numbers in enumerate(reversed([*spans])):
+            start = NOW_MS // span_ms(HOUR_MS) * span_ms(HOUR_MS) - ago * span_ms(HOUR_MS)
+            for what, number in zip((ARRIVED, LOOKED, CLOSED), numbers, strict=True):
+                self.history[MomentKey(desk, lane.value, start, what)] = number
+
     def figures(self, *, active: bool = True, caught_up: bool = True) -> Figures:
         """What the ledger would have loaded."""
         figures = Figures()
         figures.load(self.tallies, self.counters, self.heard)
+        figures.spans.load(self.history, HOUR_MS, None)
         figures.active, figures.caught_up = active, caught_up
         figures.last_commit_ms = NOW_MS - 2_000
         return figures
@@ -96,7 +107,15 @@ def _bulk(counted: Counted, desk: str, place: int) -> None:
         counted.add_day(EVIDENCE, desk, lane, size // share // 2, 12)
         counted.happen("opened", desk, size * 4 // share, lane)
         counted.happen("looked", desk, size // share, lane)
+        counted.turn_over(desk, lane, [_turnover(size // share, span) for span in range(SPANS)])
     counted.add(OVERDUE, desk, Lane.ROUTINE, size // 6)
     counted.add(EntryState.SHELVED, desk, Lane.ROUTINE, size // 5, 1_000)
     counted.add(EntryState.IN_HAND, desk, Lane.PRIORITY, size // 50, 200)
     counted.add_day(EXPIRES, desk, Lane.ROUTINE, size // 8, 20)
+
+
+def _turnover(size: int, span: int) -> tuple[int, int, int]:
+    """More by day than by night, and in the middle of the month; little of it is looked at, and less closed."""
+    arrived = size * (4 + span % 4 * 2 + 8 * (40 < span < 60)) // 400
+    looked = arrived // 3 if span % 4 in (1, 2) else 0
+    return arrived, looked, looked // 2

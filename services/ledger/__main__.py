@@ -11,7 +11,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from policy.configuration import Configuration, ConfigurationError, load
-from services.ledger.database import connect, held_alone, migrate
+from services.ledger.database import check_slot, connect, held_alone, migrate
 from services.ledger.inputs import inputs
 from services.ledger.metrics import LedgerMetrics
 from services.ledger.page.access import access
@@ -41,6 +41,8 @@ async def _serve(configuration: Configuration, kafka: KafkaSettings, settings: L
     engine = connect(settings.database_url.get_secret_value())
     with held_alone(engine):
         migrate(engine)
+        with engine.connect() as connection:  # a standby too, and not only when it takes over
+            check_slot(connection, settings.slot_seconds * 1000)
         ledger = Ledger(
             configuration, kafka, engine, inputs(configuration, desks, tracked), settings.slot_seconds * 1000
         )

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from policy.desks import UNROUTABLE
 from schemas.codes import ActorRole, Lane, Outcome
-from schemas.lifecycle import Course
-from services.ledger.entry import Entry, Meaning, absorb, erase, opened, rank_of, renew, settle, unmet
+from schemas.lifecycle import Course, Step
+from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
+from services.ledger.history import History, MomentKey, moments, replace_moments
 from services.ledger.reading import Arrival, Receipted, Reported, Tracked, entry_key
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
 from services.ledger.streams import Gap, Stream, StreamKey
@@ -99,6 +100,7 @@ class Batch:
         self.known = known
         self.tallies: Tallies = Counter()
         self.counters: Counters = Counter()
+        self.history: History = Counter()
         self.new_events: list[Placed] = []
         self.new_tracks: list[Tracked] = []
         self.messages: list[Message] = []
@@ -114,6 +116,8 @@ class Batch:
         self.moved: list[tuple[Before, Entry]] = []
         """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
         self._before: dict[str, Before] = {}
+        self._moments: dict[str, tuple[MomentKey, ...]] = {}
+        """Of those that were there and may have others now: as they were."""
         self._fresh: Counter[str] = Counter()
         self._identities: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
@@ -139,7 +143,7 @@ class Batch:
             self._terms.settle_term(entry)
             meaning = Meaning.OPENED
         else:
-            self._touch(entry)
+            self._touch(entry, may_move=True)
             meaning = absorb(entry, arrival)
             self._terms.settle_term(entry)
             renew(entry, self._now_ms)
@@ -247,7 +251,7 @@ class Batch:
         if entry is None:
             entry = self._add(unmet(reported.key, reported.partner, reported.report, desk))
             entry.arrived_ms = at_ms
-        self._touch(entry)
+        self._touch(entry, may_move=True)
         events.append(placed)
         said.add(reported.identity)
         self.new_events.append(placed)
@@ -283,15 +287,17 @@ class Batch:
             course = self._settle(entry) if key in self._unsettled else None
             closings = () if course is None else course.closings
             count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
+            if was is NOTHING or course is not None:
+                replace_moments(self.history, self._moments.get(key, ()), moments(entry, course, self._slot_ms))
             if _is_told(was, entry):
                 self.moved.append((was, entry))
             if amended or was is not NOTHING or course is not None or entry.withdrawn:
                 self.messages += self._said(was, entry, course)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
+        self.history = Counter({key: number for key, number in self.history.items() if number})
 
     def _settle(self, entry: Entry) -> Course:
-        events = sorted(self.known.events.get(entry.key, ()), key=lambda placed: placed.place)
-        steps = [placed.reported.step for placed in events]
+        steps = self._steps(entry)
         contested = entry.contested
         found = settle(entry, steps, self._terms.target_ms(entry.desk, entry.lane), self._now_ms)
         if fresh := self._fresh[entry.key]:
@@ -300,6 +306,10 @@ class Batch:
                 if number:
                     self.counters[CounterKey("status", entry.desk, "", result)] += number
         return found
+
+    def _steps(self, entry: Entry) -> list[Step]:
+        events = sorted(self.known.events.get(entry.key, ()), key=lambda placed: placed.place)
+        return [placed.reported.step for placed in events]
 
     def _said(self, was: Before, entry: Entry, course: Course | None) -> list[Message]:
         found = outcomes(was, entry, _rfc3339(self._now_ms), self._now_ms)
@@ -319,9 +329,14 @@ class Batch:
         then = self._amended_before.get(report, now)
         return was.rank != rank_of(entry) or not is_unnamed(entry, then)
 
-    def _touch(self, entry: Entry) -> None:
-        if entry.key not in self._before:
-            self._before[entry.key] = before(entry, self._slot_ms)
+    def _touch(self, entry: Entry, *, may_move: bool = False) -> None:
+        """What it was, before it changes. `may_move`: what happened to it, and when, may be told otherwise then."""
+        key = entry.key
+        if key not in self._before:
+            self._before[key] = before(entry, self._slot_ms)
+        if may_move and key not in self._moments and self._before[key] is not NOTHING:
+            told = course_of(entry, self._steps(entry)) if entry.events else None
+            self._moments[key] = tuple(moments(entry, told, self._slot_ms))
 
 
 def _rfc3339(unix_ms: int) -> str:

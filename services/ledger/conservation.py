@@ -5,7 +5,7 @@ topic is read past its end, what one count had at that moment the other must hav
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 from services.ledger.reader import Place
@@ -35,10 +35,15 @@ class Ends(Protocol):
 
 
 class Conservation:
-    """Remembers one checkpoint, and what the last one that was met left over."""
+    """Remembers one checkpoint, and what the last one that was met left over.
 
-    def __init__(self, streams: Mapping[StreamKey, Stream]) -> None:
+    `held`: the desks of this ledger. Receipts name the others too, and are counted there in case one is added later;
+    but their queues are not read, so nothing of theirs is in doubt.
+    """
+
+    def __init__(self, streams: Mapping[StreamKey, Stream], held: Collection[str]) -> None:
         self._streams = streams
+        self._held = held
         self._then: Checkpoint | None = None
         self._ends: dict[Place, int] = {}
         self._taken_at = 0.0
@@ -67,6 +72,6 @@ class Conservation:
         """By (desk, lane), where there is any."""
         found: Counter[tuple[str, str]] = Counter()
         for key, stream in self._streams.items():
-            if number := residue(stream, self._left.get(key, NONE)):
+            if key.desk in self._held and (number := residue(stream, self._left.get(key, NONE))):
                 found[key.desk, key.lane] += number
         return dict(found)

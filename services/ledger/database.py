@@ -24,6 +24,7 @@ LEASE_MS: Final = 6_000
 _MIGRATING: Final = 7_462_001
 """PostgreSQL's lock for changing the schema: any number that nothing else in the database takes."""
 CLUSTER: Final = "cluster"
+SLOT: Final = "slot_seconds"
 
 
 class Deposed(Exception):  # noqa: N818 - said as it reads
@@ -117,6 +118,25 @@ def remember_cluster(connection: Connection, cluster_id: str) -> None:
             f"this database is the ledger of the cluster {found}, and KAFKA_BOOTSTRAP_SERVERS leads to {cluster_id}: "
             "its positions mean nothing there; name another database with DATABASE_URL"
         )
+
+
+def check_slot(connection: Connection, slot_ms: int) -> bool:
+    """Whether the width of its slots is remembered. CannotRun where it is another: every tally kept would be wrong."""
+    found = connection.execute(select(notes.c.value).where(notes.c.name == SLOT)).scalar()
+    if found is not None and int(found) != slot_ms // 1000:
+        raise CannotRun(
+            f"this database counts by spans of {found} s and REFERRAL_LEDGER_SLOT_SECONDS is {slot_ms // 1000}: the "
+            f"width is fixed for the life of a database; set it to {found}, or name another database with DATABASE_URL"
+        )
+    return found is not None
+
+
+def remember_slot(connection: Connection, slot_ms: int) -> bool:
+    """Fix the width of its slots, at its first start: True then. CannotRun where it was fixed to another."""
+    if check_slot(connection, slot_ms):
+        return False
+    connection.execute(notes.insert().values(name=SLOT, value=str(slot_ms // 1000)))
+    return True
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Two parts that do not wait for each other: what the queue records say (`absorb`)
 say (`settle`). The state is made of both, and of what the clock did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -31,9 +31,9 @@ class Entry:
     """A row of the ledger. Times are Unix ms, None where it has not happened.
 
     `chain`: the desks that had it before this stay. `came_ms`: when another desk last forwarded it here. `records`
-    counts its queue records; `ranks` names theirs when there is more than one, so that repeats can be told. `events`
-    counts its status events. `passed`: the rank last passed on, and in which forwarding. `missed`: the time to look
-    passed without a look.
+    counts its queue records; `ranks` names theirs when there is more than one, and when each came first: so that
+    repeats can be told, and when every stay began. `events` counts its status events. `passed`: the rank last passed
+    on, and in which forwarding. `missed`: the time to look passed without a look.
     """
 
     key: str
@@ -141,20 +141,37 @@ def absorb(entry: Entry, arrival: Arrival) -> Meaning:
         entry.expires_ms = partner_term_ms(entry.envelope)
     _stay(entry, arrival)
     entry.records += 1
-    entry.ranks = " ".join(sorted({*ranks, rank}, key=_parsed)) if entry.records > 1 else ""
+    ranks[rank] = min(arrival.received_ms, ranks.get(rank, arrival.received_ms))
+    entry.ranks = " ".join(f"{one}@{ranks[one]}" for one in sorted(ranks, key=_parsed)) if entry.records > 1 else ""
     return meaning
 
 
-def _meaning(ranks: Sequence[str], rank: str, tenure: int) -> Meaning:
+def _meaning(ranks: Collection[str], rank: str, tenure: int) -> Meaning:
     """One record opens each stay, whichever is read first; the others amend, or say what was said before."""
     if rank in ranks:
         return Meaning.REPEATED
     return Meaning.AMENDED if any(_parsed(other)[1] == tenure for other in ranks) else Meaning.OPENED
 
 
+def stays(entry: Entry) -> Iterable[int]:
+    """When each stay of it here began (broker's time, Unix ms)."""
+    if not entry.ranks:
+        return (entry.arrived_ms,) if entry.met else ()
+    began: dict[int, int] = {}
+    for rank, at_ms in _ranks(entry).items():
+        tenure = _parsed(rank)[1]
+        began[tenure] = min(at_ms, began.get(tenure, at_ms))
+    return began.values()
+
+
+def course_of(entry: Entry, steps: Sequence[Step]) -> Course:
+    """What its status events say, in the order of their topic, of the entry as its queue records have it."""
+    return course(steps, entry.tenure, entry.most_forwards, entry.returned_ms)
+
+
 def settle(entry: Entry, steps: Sequence[Step], target_ms: int, now_ms: int) -> Course:
     """Make of the entry what its status events say, in the order of their topic. `target_ms`: by when to look."""
-    found = course(steps, entry.tenure, entry.most_forwards, entry.returned_ms)
+    found = course_of(entry, steps)
     entry.events = len(steps)
     entry.looked_ms, entry.taken_ms = found.looked_ms, found.taken_ms
     entry.closed_ms, entry.disposition, entry.unlooked = found.closed_ms, found.disposition, found.unlooked
@@ -250,10 +267,19 @@ def rank_of(entry: Entry) -> str:
 Rank = tuple[int, int, bool]
 
 
-def _ranks(entry: Entry) -> list[str]:
+def _ranks(entry: Entry) -> dict[str, int]:
+    """The ranks of its records, and when the first of each came (Unix ms)."""
     if not entry.met:
-        return []
-    return entry.ranks.split(" ") if entry.ranks else [rank_of(entry)]
+        return {}
+    if not entry.ranks:
+        return {rank_of(entry): entry.arrived_ms}
+    found = (one.partition("@") for one in entry.ranks.split(" "))
+    return {rank: int(at_ms or _unsaid_ms(entry, rank)) for rank, _, at_ms in found}
+
+
+def _unsaid_ms(entry: Entry, rank: str) -> int:
+    """Of a rank that was written down without its time, by a version before: the stay's, 0 for one that is over."""
+    return entry.arrived_ms if _parsed(rank)[1] == entry.tenure else 0
 
 
 def _written(rank: Rank) -> str:

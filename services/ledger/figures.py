@@ -5,14 +5,15 @@ Written by the thread that reads and stores, read by the one that serves; `lock`
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
-from schemas.codes import EntryState
+from schemas.codes import EntryState, Lane
 from services.ledger.batch import Batch
+from services.ledger.history import Span, Spans
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, CounterKey, TallyKey
 
 _BY_SLOT = frozenset({EntryState.WAITING, EntryState.SHELVED, EVIDENCE, EXPIRES, ORPHAN})
@@ -57,14 +58,6 @@ def _aged(slots: Mapping[int, int], now_ms: int) -> Ages:
     return Ages(tuple(buckets), sum(buckets), starts, until)
 
 
-class Span(NamedTuple):
-    """How many entries came in a span of time, and how many were looked at for the first time in it."""
-
-    start_ms: int
-    arrived: int
-    looked: int
-
-
 class Figures:
     """Counts now. `slots` has those that depend on an age: kind, desk and lane → start of span (Unix ms) → entries."""
 
@@ -84,11 +77,12 @@ class Figures:
         self.oldest: dict[Queue, int] = {}
         """When the entry that waits longest arrived (Unix ms); absent where none waits."""
         self.residue: dict[Queue, int] = {}
+        self.spans = Spans()
 
     def load(
         self, tallies: Mapping[TallyKey, int], counters: Mapping[CounterKey, int], heard: Mapping[str, int]
     ) -> None:
-        """Begin with what the database holds."""
+        """Begin with what the database holds (`spans` has a `load` of its own)."""
         with self.lock:
             self.counts.clear()
             self.slots.clear()
@@ -105,6 +99,7 @@ class Figures:
             self._add(batch.tallies)
             for key, number in batch.counters.items():
                 self.counters[key] += number
+            self.spans.add(batch.history)
             for desk, heard_ms in batch.heard.items():
                 self.heard[desk] = max(heard_ms, self.heard.get(desk, 0))
             self.last_commit_ms = at_ms
@@ -141,9 +136,7 @@ class Figures:
         slots = self.slots.get((ORPHAN, desk, ""), {})
         return sum(number for slot, number in slots.items() if slot <= now_ms - DAY_MS)
 
-    def history(self, desk: str | None = None) -> Sequence[Span]:  # noqa: ARG002 - whose, once it is kept
-        """Spans in order of time, of one desk or of those that report together. Not kept yet: empty.
-
-        The caller holds `lock`.
-        """
-        return ()
+    def history(self, desks: Iterable[str], starts: range) -> Sequence[Span]:
+        """Spans in order of time, of these desks together. `starts`: of `spans`. The caller holds `lock`."""
+        queues = ((desk, lane.value) for desk in desks for lane in Lane)
+        return self.spans.of(queues, starts)

@@ -2,15 +2,19 @@
 
 from collections.abc import Collection
 from dataclasses import fields
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, exists, select
 
 from schemas.codes import Lane, NoticeType
 from services.ledger import tables
+from services.ledger.history import MomentKey
 from services.ledger.noticing import Group, Told
 from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
+
+WHOLE: Final = "history_whole_from"
 
 
 def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
@@ -46,6 +50,18 @@ def read_counters(connection: Connection) -> dict[CounterKey, int]:
     """Every counter."""
     found = connection.execute(select(tables.counters))
     return {CounterKey(row.name, row.desk, row.lane, row.code): row.number for row in found}
+
+
+def read_history(connection: Connection) -> dict[MomentKey, int]:
+    """Every span that is kept."""
+    found = connection.execute(select(tables.history))
+    return {MomentKey(row.desk, row.lane, row.slot, row.what): row.number for row in found}
+
+
+def history_whole_from(connection: Connection) -> int | None:
+    """From when on history is whole (Unix ms): None where nothing was forgotten yet."""
+    found = connection.execute(select(tables.notes.c.value).where(tables.notes.c.name == WHOLE)).scalar()
+    return None if found is None else int(found)
 
 
 def read_heard(connection: Connection) -> dict[str, int]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from policy.configuration import ConfigurationError, load
-from services.ledger.database import connect
+from services.ledger.database import check_slot, connect
 from services.ledger.inputs import inputs
 from services.ledger.matching import Half, Matching
 from services.ledger.recount import Recount, known_keys, recount, snapshot
@@ -48,6 +48,7 @@ def main() -> int:
     engine = connect(settings.database_url.get_secret_value())
     try:
         with snapshot(engine) as connection:
+            check_slot(connection, settings.slot_seconds * 1000)
             found = recount(connection, settings.slot_seconds * 1000, words.desk)
             doubtful = [key for key in found.doubtful() if key.desk in chosen]
             lost: dict[str, list[Half]] = {}

@@ -16,8 +16,9 @@ from schemas.codes import Lane
 from services.ledger import queries, store
 from services.ledger.batch import Batch, Known, Placed, ReportKey, is_wide
 from services.ledger.conservation import Conservation
-from services.ledger.database import remember_cluster, writing
+from services.ledger.database import remember_cluster, remember_slot, writing
 from services.ledger.figures import Figures
+from services.ledger.history import first_kept
 from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read, Value, read, take
 from services.ledger.publisher import Publisher
@@ -71,6 +72,7 @@ class Session:
         self._figures = figures
         self._epoch = epoch
         self._slot_ms = slot_ms
+        self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
         self._amended = self._rejected = False
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
@@ -81,6 +83,8 @@ class Session:
         cluster = self._reader.cluster_id()
         with writing(self._engine, self._epoch, _now_ms()) as connection:
             remember_cluster(connection, cluster)
+            if remember_slot(connection, self._slot_ms):
+                store.fill_history(connection, self._slot_ms, first_kept(_now_ms(), self._slot_ms))
             self._positions = queries.read_positions(connection)
             self._streams = queries.read_streams(connection)
             self._comparable = queries.read_sources(connection)
@@ -89,7 +93,10 @@ class Session:
             self._telling.begin(connection)
             tallies, counters = queries.read_tallies(connection), queries.read_counters(connection)
             self._figures.load(tallies, counters, queries.read_heard(connection))
-        self._conservation = Conservation(self._streams)
+            history, whole_from_ms = queries.read_history(connection), queries.history_whole_from(connection)
+            with self._figures.lock:
+                self._figures.spans.load(history, self._slot_ms, whole_from_ms)
+        self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._discover()
 
@@ -192,6 +199,7 @@ class Session:
         """What only the clock does: terms that end, targets that pass; and who waits longest."""
         while self._swept():
             pass
+        self._forget()
         oldest: dict[tuple[str, str], int] = {}
         with self._engine.connect() as connection:
             for desk, lane in self._waiting():
@@ -199,6 +207,18 @@ class Session:
                     oldest[desk, lane] = arrived_ms
         with self._figures.lock:
             self._figures.oldest = oldest
+
+    def _forget(self) -> None:
+        """Spans of history that are older than what is kept, as they come to be."""
+        before_ms = first_kept(_now_ms(), self._slot_ms)
+        with self._figures.lock:
+            oldest_ms = self._figures.spans.oldest()
+        if oldest_ms is None or oldest_ms >= before_ms:
+            return
+        with writing(self._engine, self._epoch, _now_ms()) as connection:
+            store.forget_history(connection, before_ms)
+        with self._figures.lock:
+            self._figures.spans.forget(before_ms)
 
     def _waiting(self) -> list[tuple[str, Lane]]:
         with self._figures.lock:

@@ -6,14 +6,15 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, or_, select
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, func, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.codes import ActorRole, Disposition, Lane, StatusType
 from schemas.lifecycle import Step
-from services.ledger import tables
+from services.ledger import queries, tables
 from services.ledger.batch import Batch, Known, Placed, Rejected, ReportKey
 from services.ledger.entry import Entry
+from services.ledger.history import ARRIVED, CLOSED, LOOKED, span_ms
 from services.ledger.noticing import Group, Told
 from services.ledger.reading import Reported, Tracked
 from services.ledger.saying import Amendment, Message
@@ -107,6 +108,7 @@ def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Strea
     _insert(connection, tables.gaps, [{**key._asdict(), **gap._asdict()} for key, gap in batch.gaps])
     _add_to(connection, tables.tallies, batch.tallies)
     _add_to(connection, tables.counters, batch.counters)
+    _add_to(connection, tables.history, batch.history)
     _set(connection, tables.streams, [_stream_row(key, streams[key]) for key in batch.touched_streams])
     _set(connection, tables.heard, [{"desk": desk, "at_ms": at_ms} for desk, at_ms in batch.heard.items()])
     _save_reports(connection, batch)
@@ -282,6 +284,31 @@ def save_told(connection: Connection, told: Mapping[Group, Told]) -> None:
 def save_messages(connection: Connection, messages: Iterable[Message]) -> None:
     """To be published."""
     _insert(connection, tables.outbox, [_message_row(message) for message in messages])
+
+
+def fill_history(connection: Connection, slot_ms: int, first_ms: int) -> None:
+    """What the entries tell of the spans from `first_ms` on: for a database that was there before its history was.
+
+    Of stays that were over then nothing is known.
+    """
+    table, width = tables.entries, span_ms(slot_ms)
+    for what, at_ms in ((ARRIVED, table.c.arrived_ms), (LOOKED, table.c.looked_ms), (CLOSED, table.c.closed_ms)):
+        slot = at_ms // width * width
+        counted = (
+            select(table.c.desk, table.c.lane, slot, literal(what), func.count())
+            .where(table.c.records > 0, at_ms >= first_ms)
+            .group_by(table.c.desk, table.c.lane, slot)
+        )
+        connection.execute(tables.history.insert().from_select(list(tables.history.c.keys()), counted))
+    older = select(table.c.id).where(table.c.records > 0, table.c.arrived_ms < first_ms).limit(1)
+    if connection.execute(older).first() is not None:
+        forget_history(connection, first_ms)
+
+
+def forget_history(connection: Connection, before_ms: int) -> None:
+    """Spans that began before this are not kept any more; and remember that from there on all is known."""
+    connection.execute(delete(tables.history).where(tables.history.c.slot < before_ms))
+    _set(connection, tables.notes, [{"name": queries.WHOLE, "value": str(before_ms)}])
 
 
 def save_sources(connection: Connection, learnt: Mapping[str, int]) -> None:

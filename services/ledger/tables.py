@@ -1,7 +1,8 @@
 """The ledger's tables, for SQLite and PostgreSQL alike. Times are Unix milliseconds; codes are text.
 
 Two kinds: what is true of each referral (`entries`, `events`, `tracks`, `rejections`, `amendments`), and what is
-counted (`tallies`, `counters`, `streams`, `gaps`). Both change in one transaction, with `positions` and `outbox`.
+counted (`tallies`, `counters`, `history`, `streams`, `gaps`). Both change in one transaction, with
+`positions` and `outbox`.
 """
 
 from typing import Final
@@ -38,7 +39,7 @@ notes: Final = Table(
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What a database remembers of itself: the cluster's id, the width of a tally's slot."""
+"""What a database remembers of itself: the cluster's id, the width of a tally's slot, since when history is whole."""
 
 lease: Final = Table(
     "lease",
@@ -184,6 +185,17 @@ counters: Final = Table(
     Column("number", BigInteger, nullable=False),
 )
 """How often something happened: these only grow. What belongs to no desk or lane has an empty text there."""
+
+history: Final = Table(
+    "history",
+    metadata,
+    Column("desk", String(32), primary_key=True),
+    Column("lane", String(8), primary_key=True),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("what", String(8), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""Arrivals, first looks and closings by span of the broker's time of each (`services.ledger.history`), thirty days."""
 
 streams: Final = Table(
     "streams",

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.ledger.figures import Figures, Span
+from services.ledger.figures import Figures
 from services.ledger.page.access import Access
 from services.ledger.page.routes import routes
-from services.ledger.tally import DAY_MS
 from services.runtime.http import serve
 from tests.ledger_world import NOW_MS, with_unreporting, world
 
@@ -27,8 +26,6 @@ PATHS = ("/", "/desks/nl", "/desks/in", "/definitions")
 
 def figures(*, caught_up: bool = True) -> Figures:
     found = world().figures(caught_up=caught_up)
-    spans = [Span(NOW_MS - day * DAY_MS, 5 * day, day) for day in range(60, 0, -1)]
-    found.history = lambda desk=None: spans  # type: ignore[method-assign]
     found.residue = {("fr", "routine"): 3}
     return found
 

@@ -16,10 +16,12 @@ from services.ledger.database import (
     LEASE_MS,
     Deposed,
     Held,
+    check_slot,
     connect,
     held_alone,
     migrate,
     remember_cluster,
+    remember_slot,
     take_lease,
     writing,
 )
@@ -163,6 +165,17 @@ def test_a_database_belongs_to_one_cluster(engine: Engine) -> None:
         remember_cluster(connection, "one")
         with pytest.raises(CannotRun, match="cluster one"):
             remember_cluster(connection, "two")
+
+
+def test_the_width_of_a_slot_is_fixed_at_the_first_start(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert not check_slot(connection, SLOT_MS)
+        remember_slot(connection, SLOT_MS)
+        remember_slot(connection, SLOT_MS)
+    with engine.connect() as connection:
+        assert check_slot(connection, SLOT_MS)
+        with pytest.raises(CannotRun, match="spans of 3600 s and REFERRAL_LEDGER_SLOT_SECONDS is 60"):
+            check_slot(connection, 60_000)
 
 
 def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from schemas.codes import Disposition, EntryState, Lane, Outcome
 from services.ledger.batch import Placed
 from services.ledger.entry import Entry, rank_of
+from services.ledger.history import ARRIVED, CLOSED, LOOKED
 from services.ledger.reading import Arrival, Receipted
 from services.ledger.saying import is_unnamed
 from services.ledger.streams import NONE, checkpoint, disagreements, residue
@@ -235,6 +236,11 @@ def assert_adds_up(ledger: Ledger, done: Sequence[Value]) -> None:
     arrivals = [value for value in done if isinstance(value, Arrival)]
     events = [value for value in done if isinstance(value, Placed)]
     assert ledger.tallies == ledger.recounted()
+    assert ledger.history == ledger.retold()
+    assert min(ledger.history.values(), default=1) > 0
+    for what, counter in ((ARRIVED, "opened"), (LOOKED, "looked"), (CLOSED, "closed")):
+        happened = sum(number for key, number in ledger.history.items() if key.what == what)
+        assert happened == sum(number for key, number in ledger.counters.items() if key.name == counter)
     for desk in DESKS:
         met = [entry for entry in ledger.entries.values() if entry.met and entry.desk == desk]
         there = [value for value in arrivals if value.desk == desk]
@@ -284,6 +290,7 @@ def test_any_interleaving_cut_anywhere_gives_the_same_tables(plan: list[tuple[An
         key: settled(entry) for key, entry in one.entries.items()
     }
     assert other.tallies == one.tallies
+    assert other.history == one.history
     assert counted(other) == counted(one)
     assert (other.amendments, other.rejections) == (one.amendments, one.rejections)
     assert other.streams == one.streams

@@ -9,7 +9,8 @@ from schemas.canonical import canonical
 from schemas.codes import EntryState, Lane, Outcome
 from schemas.envelope import Envelope
 from services.ledger.batch import Batch, Known, Placed, Rejected, ReportKey, is_wide
-from services.ledger.entry import Entry
+from services.ledger.entry import Entry, course_of
+from services.ledger.history import History, moments
 from services.ledger.reading import (
     Arrival,
     Receipted,
@@ -145,6 +146,7 @@ class Ledger:
     comparable: dict[str, int] = field(default_factory=dict)
     tallies: Tallies = field(default_factory=Counter)
     counters: Counter[CounterKey] = field(default_factory=Counter)
+    history: History = field(default_factory=Counter)
     gaps: list[tuple[StreamKey, Gap]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     now_ms: int = NOW_MS + 60_000
@@ -215,6 +217,15 @@ class Ledger:
                 found["rejected_urgent", partner, "", 0] += 1  # type: ignore[index]
         return found
 
+    def retold(self) -> History:
+        """The history that entries and events make."""
+        found: History = Counter()
+        for entry in self.entries.values():
+            events = sorted(self.events.get(entry.key, ()), key=lambda placed: placed.place)
+            course = course_of(entry, [placed.reported.step for placed in events])
+            found.update(moments(entry, course, SLOT_MS))
+        return found
+
     def commands(self) -> list[Message]:
         return [message for message in self.messages if message.topic == "referral.reroute.v1"]
 
@@ -272,6 +283,8 @@ class Ledger:
         self.tallies.update(batch.tallies)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
         self.counters.update(batch.counters)
+        self.history.update(batch.history)
+        self.history = Counter({key: number for key, number in self.history.items() if number})
         self.gaps += batch.gaps
         self.messages += batch.messages
         return batch

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.ledger.figures import Span
+from services.ledger.history import Span
 from services.ledger.page import charts
 from services.ledger.page.markup import Html, element, fragment
 

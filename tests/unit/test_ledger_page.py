@@ -18,18 +18,18 @@ from starlette.testclient import TestClient
 
 from policy.configuration import Configuration
 from policy.desks import Desk
-from services.ledger.figures import Figures, Span
+from schemas.codes import EntryState, Lane
+from services.ledger.figures import Figures
 from services.ledger.page import routes as page_routes
 from services.ledger.page.access import Access, access, is_loopback
 from services.ledger.page.api import openapi
 from services.ledger.page.definitions import DEFINITIONS
 from services.ledger.page.routes import routes
 from services.ledger.settings import LedgerSettings
-from services.ledger.tally import DAY_MS
 from services.runtime.exits import WrongUse
 from services.runtime.http import application
 from services.runtime.settings import read
-from tests.ledger_world import NOW_MS, UNREPORTING, configured, with_unreporting, world
+from tests.ledger_world import NOW_MS, UNREPORTING, Counted, configured, with_unreporting, world
 from tests.samples import DEPLOY
 
 TOKEN = "a-token-of-some-length"
@@ -78,11 +78,10 @@ class Read(HTMLParser):
         return [attributes for tag, attributes in self.elements if tag == name]
 
 
-def with_history() -> Figures:
-    figures = world().figures()
-    spans = [Span(NOW_MS - day * DAY_MS, 5 * day, day) for day in range(9, 0, -1)]
-    figures.history = lambda desk=None: spans  # type: ignore[method-assign]
-    return figures
+def without_history() -> Figures:
+    counted = world()
+    counted.history.clear()
+    return counted.figures()
 
 
 def test_every_page_of_every_desk_is_there() -> None:
@@ -107,7 +106,7 @@ def test_every_answer_has_the_headers(path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("history", [False, True])
 def test_pages_need_no_script_and_no_style_of_their_own(path: str, history: bool) -> None:
-    found = Read(client(with_history() if history else None).get(path).text)
+    found = Read(client(None if history else without_history()).get(path).text)
     names = {tag for tag, _ in found.elements}
     assert not names & {"script", "style", "iframe", "form", "img", "object", "base"}
     attributes = {key for _, given in found.elements for key in given}
@@ -116,7 +115,7 @@ def test_pages_need_no_script_and_no_style_of_their_own(path: str, history: bool
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_can_be_found_through_by_ear_and_by_keyboard(path: str) -> None:
-    text = client(with_history()).get(path).text
+    text = client().get(path).text
     found = Read(text)
     ids = [given["id"] for _, given in found.elements if "id" in given]
     assert len(ids) == len(set(ids))
@@ -145,7 +144,7 @@ def test_every_link_leads_somewhere(path: str) -> None:
 
 
 def test_every_definition_is_used_and_has_its_paragraph() -> None:
-    asking = client(with_history())
+    asking = client()
     used = {match for path in PAGES for match in re.findall(r"/definitions#([a-z-]+)", asking.get(path).text)}
     assert used == set(DEFINITIONS)
     assert set(DEFINITIONS) <= {given.get("id") for given in Read(asking.get("/definitions").text).of("section")}
@@ -203,15 +202,47 @@ def test_a_residue_is_on_the_badge_and_names_the_queue() -> None:
 
 
 def test_without_history_the_chart_says_so() -> None:
-    assert "No history yet" in client().get("/").text
-    text = client(with_history()).get("/").text
-    assert "No history yet" not in text
-    assert "225 arrived and 45 looked at" in text
+    assert "No history yet" in client(without_history()).get("/").text
+    assert "No history yet" not in client().get("/").text
+
+
+def test_the_chart_is_of_the_desks_that_report_and_so_is_the_json() -> None:
+    counted = Counted()
+    counted.turn_over("nl", Lane.ROUTINE, [(5, 1, 0)] * 6)
+    counted.turn_over("in", Lane.ROUTINE, [(7, 0, 0)] * 6)
+    asking = client(counted.figures())
+    assert "All desks that report: 30 arrived and 6 looked at" in asking.get("/").text
+    found = asking.get("/api/backlog").json()
+    assert [(span["arrived"], span["looked"], span["closed"]) for span in found["history"]] == [(5, 1, 0)] * 6
+    assert found["history_since"] == found["history"][0]["start"]
+    lanes = {desk["desk"]: desk["lanes"] for desk in found["desks"]}
+    (routine,) = [lane for lane in lanes["in"] if lane["lane"] == "routine"]
+    assert (routine["arrived_lately"], routine["looked_lately"], routine["drain_known"]) == (7 * 6, None, False)
+
+
+def test_the_running_span_is_in_the_table_and_not_in_the_line() -> None:
+    counted = Counted()
+    counted.turn_over("nl", Lane.ROUTINE, [(5, 1, 0)] * 5 + [(0, 0, 0)])
+    text = client(counted.figures()).get("/desks/nl").text
+    assert 'd="M0 0 L250 0 L500 0 L750 0 L1000 0"' in text
+    assert text.count('<th scope="row"><time') == 6
+
+
+def test_a_desk_says_when_it_drains_by_lane_and_at_the_pace_of_what_is_known() -> None:
+    counted = Counted()
+    counted.add(EntryState.WAITING, "nl", Lane.ROUTINE, 100, 9)
+    counted.add(EntryState.WAITING, "nl", Lane.URGENT, 1, 9)
+    counted.turn_over("nl", Lane.ROUTINE, [(5, 15, 0)] * 9)
+    counted.turn_over("nl", Lane.URGENT, [(5, 1, 0)] * 9)
+    text = client(counted.figures()).get("/desks/nl").text
+    assert "at the pace of the last 2 days" in text
+    assert re.search(r"Routine</th><td>45</td><td>135</td><td[^>]*>0</td><td>2 days</td>", text)
+    assert re.search(r"Urgent</th><td>45</td><td>9</td><td[^>]*>0</td><td>never at this pace</td>", text)
 
 
 def test_a_desk_that_never_drains_is_told_so_in_words() -> None:
-    assert "never at this pace" in client(with_history()).get("/desks/nl").text
-    assert "not known yet" in client().get("/desks/nl").text
+    assert "never at this pace" in client().get("/desks/nl").text
+    assert "not known yet" in client(without_history()).get("/desks/nl").text
 
 
 @pytest.mark.parametrize("desk", UNREPORTING)
@@ -233,7 +264,9 @@ def schema() -> dict[str, Any]:
     return {"$ref": "#/components/schemas/Backlog", "components": described["components"]}
 
 
-@pytest.mark.parametrize("figures", [Figures(), world().figures(), with_history()], ids=["empty", "world", "history"])
+@pytest.mark.parametrize(
+    "figures", [Figures(), world().figures(), without_history()], ids=["empty", "world", "no history"]
+)
 def test_the_json_is_what_its_description_says(figures: Figures) -> None:
     checker = jsonschema.Draft202012Validator(schema(), format_checker=jsonschema.FormatChecker())
     found = client(figures).get("/api/backlog").json()

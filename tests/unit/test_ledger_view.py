@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
-from services.ledger.figures import Figures, Span
+from services.ledger.figures import Figures
 from services.ledger.metrics import LedgerMetrics
 from services.ledger.page.ages import Band, bands, count_bands, say_age, say_share
 from services.ledger.page.view import DeskView, Drain, Sign, World, drain, look
@@ -173,11 +173,20 @@ def test_moved_not_worked_is_of_all_that_left() -> None:
 
 
 def test_a_drain_is_not_known_without_history_and_never_where_no_more_is_looked_at_than_comes() -> None:
-    spans = [Span(NOW_MS - 10 * DAY_MS, 50, 60), Span(NOW_MS - 5 * DAY_MS, 40, 50)]
-    assert drain(40, (), NOW_MS) == Drain(False)
-    assert drain(40, spans, NOW_MS) == Drain(True, 20 * 86_400)
-    assert drain(40, [Span(NOW_MS - DAY_MS, 5, 5)], NOW_MS) == Drain(True, None)
-    assert drain(0, (), NOW_MS) == Drain(True, 0.0)
+    assert drain(40, 20, None, NOW_MS) == drain(0, 0, None, NOW_MS) == Drain(False)
+    assert drain(40, 20, NOW_MS - 10 * DAY_MS, NOW_MS) == Drain(True, 20 * 86_400)
+    assert drain(40, 0, NOW_MS - 10 * DAY_MS, NOW_MS) == Drain(True, None)
+    assert drain(0, -5, NOW_MS - 10 * DAY_MS, NOW_MS) == Drain(True, 0.0)
+
+
+def test_a_pace_is_told_from_a_day_on_and_not_while_the_ledger_reads() -> None:
+    def told(spans: int, *, caught_up: bool = True) -> bool:
+        counted = waiting(10)
+        counted.turn_over("aa", Lane.ROUTINE, [(1, 2, 0)] * spans)
+        return one(counted, caught_up=caught_up).drain.known
+
+    assert [told(0), told(4), told(5)] == [False, False, True]
+    assert not told(5, caught_up=False)
 
 
 def test_a_ledger_shows_only_the_desks_it_holds() -> None:

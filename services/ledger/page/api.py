@@ -31,7 +31,8 @@ class AgeBand(_Model):
 
 
 class LaneBacklog(_Model):
-    """One queue. Of a desk that does not report, all but `unreported`, `arrived` and `in_doubt` is null."""
+    """One queue. Of a desk that does not report, all but `unreported`, `arrived`, `arrived_lately`
+    and `in_doubt` is null."""
 
     lane: Lane
     target_seconds: Count
@@ -48,6 +49,11 @@ class LaneBacklog(_Model):
     arrived: Annotated[int, Field(description="since the count began")]
     looked: int | None
     target_missed: int | None
+    arrived_lately: Annotated[int | None, Field(description="since `history_since`; null: not known")]
+    looked_lately: int | None
+    closed_lately: int | None
+    drain_known: Annotated[bool, Field(description="false: too little is known to tell")]
+    drain_seconds: Annotated[float | None, Field(description="known and null: never at this pace")]
     in_doubt: Annotated[int, Field(description="residue of conservation; must be 0")]
 
 
@@ -60,7 +66,7 @@ class DeskBacklog(_Model):
     signs: Annotated[list[Sign], Field(description="what must be said of it, the gravest first")]
     last_status_at: Annotated[datetime | None, Field(description="null: never said anything")]
     silent_after_seconds: Count
-    drain_known: Annotated[bool, Field(description="false: there is no history to tell from")]
+    drain_known: Annotated[bool, Field(description="false: too little is known to tell")]
     drain_seconds: Annotated[float | None, Field(description="known and null: never at this pace")]
     closed: dict[Disposition, Count] | None
     closed_unlooked: Annotated[int | None, Field(description="closed although nobody had looked")]
@@ -78,11 +84,12 @@ class PartnerRejected(_Model):
 
 
 class Turnover(_Model):
-    """Of desks that report, in one span of time."""
+    """Of desks that report, in one span of time: from `start` to the next one's, the last to now."""
 
     start: datetime
     arrived: Count
-    looked: Count
+    looked: Annotated[int, Field(ge=0, description="for the first time")]
+    closed: Annotated[int, Field(ge=0, description="also without a look")]
 
 
 class Backlog(_Model):
@@ -98,13 +105,15 @@ class Backlog(_Model):
     age_bands: list[AgeBand]
     desks: list[DeskBacklog]
     rejected_not_resent: list[PartnerRejected]
-    history: Annotated[list[Turnover], Field(description="empty: not kept yet")]
+    history_since: Annotated[datetime | None, Field(description="start of the first span; null: nothing happened yet")]
+    history: Annotated[list[Turnover], Field(description="spans without a gap, the oldest first")]
 
 
 COLUMNS: Final = (
     "at", "current", "desk", "name", "reporting", "signs", "last_status_at", "lane", "target_seconds", "waiting",
     "unreported", "overdue", "shelved", "in_hand", "oldest_arrived_at", "evidence_expiring", "expiring", "arrived",
-    "looked", "target_missed", "in_doubt",
+    "looked", "target_missed", "in_doubt", "history_since", "arrived_lately", "looked_lately", "closed_lately",
+    "drain_known", "drain_seconds",
 )  # fmt: skip
 
 
@@ -119,12 +128,14 @@ def backlog(world: World) -> Backlog:
         last_stored_at=_time_or_none(world.last_commit_ms),
         in_doubt=world.residue if world.current or world.residue else None,
         age_bands=[AgeBand(over_seconds=band.over_seconds, to_seconds=band.to_seconds) for band in world.bands],
-        desks=[_desk(desk) for desk in world.desks],
+        desks=[_desk(desk, world.since_ms is not None) for desk in world.desks],
         rejected_not_resent=[
             PartnerRejected(partner=partner, reports=reports) for partner, reports in sorted(world.rejected.items())
         ],
+        history_since=_time_or_none(world.since_ms),
         history=[
-            Turnover(start=_time(span.start_ms), arrived=span.arrived, looked=span.looked) for span in world.history
+            Turnover(start=_time(span.start_ms), arrived=span.arrived, looked=span.looked, closed=span.closed)
+            for span in world.history
         ],
     )
 
@@ -134,9 +145,11 @@ def as_csv(found: Backlog) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for desk in found.model_dump(mode="json")["desks"]:
+    whole_document = found.model_dump(mode="json")
+    for desk in whole_document["desks"]:
         for lane in desk["lanes"]:
             whole = {**desk, **lane, "at": found.at.isoformat(), "current": str(found.current).lower(),
+                     "history_since": whole_document["history_since"], "drain_known": str(lane["drain_known"]).lower(),
                      "signs": " ".join(desk["signs"]), "name": _harmless(desk["name"])}  # fmt: skip
             writer.writerow(whole)
     return written.getvalue()
@@ -187,7 +200,7 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _desk(view: DeskView) -> DeskBacklog:
+def _desk(view: DeskView, told: bool) -> DeskBacklog:
     known = view.reports
     return DeskBacklog(
         desk=view.desk.id,
@@ -203,11 +216,12 @@ def _desk(view: DeskView) -> DeskBacklog:
         forwarded=view.sum("forwarded") if known else None,
         withdrawn=view.sum("withdrawn") if known else None,
         expired=view.sum("expired") if known else None,
-        lanes=list(_lanes(view.lanes, known)),
+        lanes=list(_lanes(view.lanes, known, told)),
     )
 
 
-def _lanes(views: Iterable[LaneView], known: bool) -> Iterable[LaneBacklog]:
+def _lanes(views: Iterable[LaneView], known: bool, told: bool) -> Iterable[LaneBacklog]:
+    """`known`: what the desk does; `told`: what happened lately."""
     for view in views:
         yield LaneBacklog(
             lane=view.lane,
@@ -225,6 +239,11 @@ def _lanes(views: Iterable[LaneView], known: bool) -> Iterable[LaneBacklog]:
             arrived=view.arrived,
             looked=view.looked if known else None,
             target_missed=view.missed if known else None,
+            arrived_lately=view.arrived_lately if told else None,
+            looked_lately=view.looked_lately if known and told else None,
+            closed_lately=view.closed_lately if known and told else None,
+            drain_known=known and view.drain.known,
+            drain_seconds=view.drain.seconds if known else None,
             in_doubt=view.residue,
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.ledger.figures import Span
+from services.ledger.history import Span
 from services.ledger.page.markup import Html, element
 
 WIDTH: Final = 1000

@@ -93,9 +93,17 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         ),
         "drain": Definition(
             "Until nothing waits",
-            "Waiting, divided by how many more are looked at than arrive in the same time. Where no more are looked at "
-            "than arrive, it is never at this pace. Closing without a look is not counted as looking.",
+            "Waiting, divided by how many more were looked at than arrived in the last thirty days, or as far back as "
+            "is known. Where no more were looked at than arrived, it is never at this pace. Closing without a look is "
+            "not counted as looking. Not told before a day is known, nor while the count is not up to date.",
             ("referral_opened_total", "referral_looked_total"),
+        ),
+        "history": Definition(
+            "Arrived against looked at",
+            "How many referrals arrived, were looked at for the first time and were closed, by spans of six hours for "
+            "thirty days. Each is counted in the span in which it happened by the broker's clock, whenever it was "
+            "read, and in the lane the referral has now. Where the operator set other slots, a span is six of them.",
+            ("referral_opened_total", "referral_looked_total", "referral_closed_total"),
         ),
         "closed": Definition(
             "Closed",

@@ -46,7 +46,7 @@ def _reporting(world: World, desk: DeskView) -> Html:
             "How long they have waited",
             ages("Waiting, by time since arrival", labels, [(view.lane, view.bands) for view in desk.lanes], "age"),
         ),
-        section("turnover", "Arrived against looked at", turnover(desk.history, desk.desk.name)),
+        section("turnover", "Arrived against looked at", turnover(desk.history, desk.desk.name), _lately(world, desk)),
         section("closed", "What came of them", _closed(desk)),
         section(
             "evidence",
@@ -82,7 +82,7 @@ def _glance(world: World, desk: DeskView) -> Html:
         ),
         card("within-target", say_share(waiting - overdue, waiting), "of those waiting"),
         card("oldest", ago(desk.oldest_ms, world.now_ms), "waiting longest"),
-        card("drain", say_drain(desk.drain), "at the pace of looking"),
+        card("drain", say_drain(desk.drain), _pace(world)),
         card("shelved", say_number(desk.sum("shelved")), "looked at, not taken up"),
         card("in-hand", say_number(desk.sum("in_hand")), "taken up"),
         card("moved", say_share(desk.moved, desk.left), f"of {say_number(desk.left)} that left"),
@@ -122,6 +122,32 @@ def _lanes(world: World, desk: DeskView) -> Html:
         for view in desk.lanes
     ]
     return table("Now by lane; arrived, looked at and targets missed since the count began", heads, rows)
+
+
+def _pace(world: World) -> str:
+    return "nothing to tell it from" if world.since_ms is None else f"at the pace of the {_lately_words(world)}"
+
+
+def _lately_words(world: World) -> str:
+    assert world.since_ms is not None  # asked before
+    return f"last {say_age((world.now_ms - world.since_ms) / 1000)}"
+
+
+def _lately(world: World, desk: DeskView) -> Html:
+    if world.since_ms is None:
+        return fragment()
+    rows = [
+        row(
+            LANES[view.lane],
+            number(view.arrived_lately),
+            number(view.looked_lately),
+            number(view.closed_lately),
+            say_drain(view.drain),
+        )
+        for view in desk.lanes
+    ]
+    heads: list[Content] = ["Lane", defined("arrived"), defined("looked"), defined("closed"), defined("drain")]
+    return table(f"By lane, in the {_lately_words(world)}", heads, rows)
 
 
 def _closed(desk: DeskView) -> Html:

@@ -123,6 +123,13 @@ def moment(at_ms: int) -> Html:
     return element("time", f"{at:%-d %B %Y %H:%M:%S} UTC", datetime=at.isoformat(timespec="seconds"))
 
 
+def minute(at_ms: int) -> Html:
+    """A time in UTC, without seconds where it has none."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    words = f"{at:%-d %b %Y %H:%M:%S}".removesuffix(":00")
+    return element("time", f"{words} UTC", datetime=at.isoformat(timespec="seconds"))
+
+
 def ago(at_ms: int | None, now_ms: int, never: str = "-") -> str:
     """How long since."""
     return never if at_ms is None else say_age((now_ms - at_ms) / 1000)

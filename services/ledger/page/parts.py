@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.ledger.figures import Span
+from services.ledger.history import Span
 from services.ledger.page import charts
 from services.ledger.page.ages import say_age, say_number
-from services.ledger.page.frame import LANES, cell, defined, moment, number, row, table
+from services.ledger.page.frame import LANES, cell, defined, minute, number, row, table
 from services.ledger.page.markup import Content, Html, element, fragment
 from services.ledger.page.view import Drain
 
@@ -37,14 +37,21 @@ def ages(caption: str, labels: Sequence[str], lanes: Sequence[tuple[str, Sequenc
 
 
 def turnover(history: Sequence[Span], whose: str) -> Html:
-    """Arrived against looked at: the chart, and the table beside it."""
+    """Arrived against looked at: the chart, and the table beside it.
+
+    The span that runs is in the sums and in the table; drawn, it would look like a fall.
+    """
     if not history:
-        words = "No history yet: the ledger has not kept how many arrived and were looked at over time."
-        return element("p", words, class_="absent")
+        return element("p", "No history yet: nothing has arrived since this ledger began.", class_="absent")
+    drawn = history[:-1] or history
     arrived, looked = sum(span.arrived for span in history), sum(span.looked for span in history)
     label = f"{whose}: {say_number(arrived)} arrived and {say_number(looked)} looked at; the table below says the same"
-    rows = [row(moment(span.start_ms), number(span.arrived), number(span.looked)) for span in reversed(history)]
-    heads = ["From", defined("arrived"), defined("looked")]
+    rows = [
+        row(minute(span.start_ms), number(span.arrived), number(span.looked), number(span.closed))
+        for span in reversed(history)
+    ]
+    heads: list[Content] = ["From", defined("arrived"), defined("looked"), defined("closed")]
+    width = f", each point {say_age((drawn[1].start_ms - drawn[0].start_ms) / 1000)}" if len(drawn) > 1 else ""
     return fragment(
         element(
             "p",
@@ -54,20 +61,22 @@ def turnover(history: Sequence[Span], whose: str) -> Html:
             f" Looked at: {say_number(looked)}",
             class_="legend",
         ),
-        charts.turnover(history, label),
+        charts.turnover(drawn, label),
         element(
             "p",
             "From ",
-            moment(history[0].start_ms),
+            minute(drawn[0].start_ms),
             " to ",
-            moment(history[-1].start_ms),
-            f"; the bottom line is 0, the top one {say_number(charts.most(history))}.",
+            minute(history[-1].start_ms),
+            f"{width}; the bottom line is 0, the top one {say_number(charts.most(drawn))}. ",
+            defined("history", "How this is counted"),
+            ".",
             class_="legend",
         ),
         element(
             "details",
             element("summary", "The same as a table"),
-            table("Arrived and looked at, the latest first", heads, rows),
+            table("Arrived, looked at and closed, the latest first; the first row up to now", heads, rows),
         ),
     )
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from policy.configuration import Configuration
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
-from services.ledger.figures import Figures, Span
+from services.ledger.figures import Figures
+from services.ledger.history import KNOWN_SPANS, Span
 from services.ledger.metrics import EXPIRING_MS, STATUS_RESULTS
 from services.ledger.page.ages import Band, bands, count_bands
 from services.ledger.tally import EVIDENCE, EXPIRES, OVERDUE, REJECTED, CounterKey
@@ -28,8 +29,22 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """How long until nothing waits. Not `known`: too little history, or the count is not up to date.
+
+    Known without `seconds`: never at this pace.
+    """
+
+    known: bool
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LaneView:
-    """One queue. `bands`, `evidence`: entries waiting by age, and by age of their oldest identifier."""
+    """One queue. `bands`, `evidence`: entries waiting by age, and by age of their oldest identifier.
+
+    `arrived_lately` and the like: in the time of the history.
+    """
 
     lane: Lane
     target_seconds: int
@@ -49,14 +64,10 @@ class LaneView:
     withdrawn: int
     expired: int
     missed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """How long until nothing waits. Not `known`: there is no history. Known without `seconds`: never at this pace."""
-
-    known: bool
-    seconds: float | None = None
+    arrived_lately: int
+    looked_lately: int
+    closed_lately: int
+    drain: Drain
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,11 @@ class World:
         return (*self.reporting, *self.unreporting)
 
     @property
+    def since_ms(self) -> int | None:
+        """From when on history is known, Unix ms."""
+        return self.history[0].start_ms if self.history else None
+
+    @property
     def residue(self) -> int:
         """In doubt, at desks that report and at others."""
         return sum(desk.sum("residue") for desk in self.desks)
@@ -171,7 +187,8 @@ def look(figures: Figures, configuration: Configuration, held: frozenset[str], n
     desks = [desk for desk in configuration.desks.desks if desk.id in held]
     cut = bands([desk.targets[Lane.ROUTINE] for desk in desks])
     with figures.lock:
-        views = [_desk(figures, desk, cut, now_ms) for desk in desks]
+        starts = figures.spans.starts(now_ms)
+        views = [_desk(figures, desk, cut, starts, now_ms) for desk in desks]
         return World(
             now_ms,
             figures.active,
@@ -182,7 +199,7 @@ def look(figures: Figures, configuration: Configuration, held: frozenset[str], n
             tuple(sorted((view for view in views if view.reports), key=trouble)),
             tuple(sorted((view for view in views if not view.reports), key=lambda view: -view.sum("waiting"))),
             {partner.id: figures.counts[REJECTED, partner.id, ""] for partner in configuration.partners.partners},
-            figures.history(),
+            figures.history([view.desk.id for view in views if view.reports], starts),
         )
 
 
@@ -192,16 +209,27 @@ def trouble(view: DeskView) -> tuple[int, int, bool, float, str]:
     return -view.of(Lane.URGENT).overdue, -view.sum("overdue"), not view.silent, oldest, view.desk.id
 
 
-def drain(waiting: int, history: Sequence[Span], now_ms: int) -> Drain:
-    """At the pace of the whole history. Nothing waiting takes no time."""
+def drain(waiting: int, gained: int, since_ms: int | None, now_ms: int) -> Drain:
+    """At the pace of the history: `gained` is what was looked at more than arrived, since then.
+
+    `since_ms` is None where there is too little to tell from. Nothing waiting takes no time.
+    """
+    if since_ms is None:
+        return Drain(False)
     if not waiting:
         return Drain(True, 0.0)
-    if not history or now_ms <= history[0].start_ms:
-        return Drain(False)
-    gained = sum(span.looked - span.arrived for span in history)
     if gained <= 0:
         return Drain(True, None)
-    return Drain(True, waiting / gained * (now_ms - history[0].start_ms) / 1000)
+    return Drain(True, waiting / gained * (now_ms - since_ms) / 1000)
+
+
+def _told_since(figures: Figures, starts: range) -> int | None:
+    """Since when all is known, where that is long enough to tell a pace from, and the ledger is up to date."""
+    return starts[0] if _is_current(figures) and len(starts) > KNOWN_SPANS else None
+
+
+def _is_current(figures: Figures) -> bool:
+    return figures.active and figures.caught_up
 
 
 def add_up(rows: Iterable[tuple[int, ...]], length: int) -> tuple[int, ...]:
@@ -210,14 +238,14 @@ def add_up(rows: Iterable[tuple[int, ...]], length: int) -> tuple[int, ...]:
     return tuple(map(sum, columns)) if columns else (0,) * length
 
 
-def _desk(figures: Figures, desk: Desk, cut: tuple[Band, ...], now_ms: int) -> DeskView:
-    lanes = tuple(_lane(figures, desk, lane, cut, now_ms) for lane in Lane)
+def _desk(figures: Figures, desk: Desk, cut: tuple[Band, ...], starts: range, now_ms: int) -> DeskView:
+    lanes = tuple(_lane(figures, desk, lane, cut, starts, now_ms) for lane in Lane)
     heard_ms = figures.heard.get(desk.id) or None
-    history = figures.history(desk.id)
+    history = figures.history((desk.id,), starts)
     counters = figures.counters
     return DeskView(
         desk,
-        tuple(_signs(desk, lanes, heard_ms, figures.active and figures.caught_up, now_ms)),
+        tuple(_signs(desk, lanes, heard_ms, _is_current(figures), now_ms)),
         lanes,
         heard_ms,
         {code: counters[CounterKey("closed", desk.id, "", code)] for code in Disposition},
@@ -225,17 +253,23 @@ def _desk(figures: Figures, desk: Desk, cut: tuple[Band, ...], now_ms: int) -> D
         figures.orphaned(desk.id, now_ms),
         {result: counters[CounterKey("status", desk.id, "", result)] for result in STATUS_RESULTS},
         history,
-        drain(sum(lane.waiting for lane in lanes), history, now_ms),
+        drain(
+            sum(lane.waiting for lane in lanes),
+            sum(lane.looked_lately - lane.arrived_lately for lane in lanes),
+            _told_since(figures, starts),
+            now_ms,
+        ),
     )
 
 
-def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], now_ms: int) -> LaneView:
+def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], starts: range, now_ms: int) -> LaneView:
     def count(kind: str) -> int:
         return figures.counts[kind, desk.id, lane]
 
     def happened(name: str) -> int:
         return figures.counters[CounterKey(name, desk.id, lane, "")]
 
+    arrived, looked, closed = figures.spans.sums(desk.id, lane, starts)
     slots = figures.slots.get((EntryState.WAITING, desk.id, lane), {})
     captured = figures.slots.get((EVIDENCE, desk.id, lane), {})
     ends = figures.slots.get((EXPIRES, desk.id, lane), {})
@@ -259,6 +293,10 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], now_m
         happened("withdrawn"),
         happened("expired"),
         happened("target_missed"),
+        arrived,
+        looked,
+        closed,
+        drain(count(EntryState.WAITING), looked - arrived, _told_since(figures, starts), now_ms),
     )
 
 
