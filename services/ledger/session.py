@@ -87,8 +87,8 @@ class Session:
             self._amended = queries.has_amendments(connection)
             self._rejected = queries.has_rejections(connection)
             self._telling.begin(connection)
-            tallies, counters = queries.read_tallies(connection), queries.read_counters(connection)
-            self._figures.load(tallies, counters, queries.read_heard(connection))
+            counters, heard = queries.read_counters(connection), queries.read_heard(connection)
+            self._figures.load(queries.stream_tallies(connection), counters, heard)
         self._conservation = Conservation(self._streams)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._discover()

@@ -10,6 +10,7 @@ from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import Figures, Span
 from services.ledger.metrics import EXPIRING_MS, STATUS_RESULTS
 from services.ledger.page.ages import Band, bands, count_bands
+from services.ledger.spans import Spans
 from services.ledger.tally import EVIDENCE, EXPIRES, OVERDUE, REJECTED, CounterKey
 
 
@@ -236,9 +237,9 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], now_m
     def happened(name: str) -> int:
         return figures.counters[CounterKey(name, desk.id, lane, "")]
 
-    slots = figures.slots.get((EntryState.WAITING, desk.id, lane), {})
-    captured = figures.slots.get((EVIDENCE, desk.id, lane), {})
-    ends = figures.slots.get((EXPIRES, desk.id, lane), {})
+    slots = figures.slots.get((EntryState.WAITING, desk.id, lane)) or Spans()
+    captured = figures.slots.get((EVIDENCE, desk.id, lane)) or Spans()
+    ends = figures.slots.get((EXPIRES, desk.id, lane)) or Spans()
     dying_ms = now_ms - max(0, desk.evidence_seconds * 1000 - EXPIRING_MS)
     return LaneView(
         lane,
@@ -250,8 +251,8 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], now_m
         _oldest(slots, figures.oldest.get((desk.id, lane))),
         count_bands(slots, cut, now_ms),
         count_bands(captured, cut, now_ms),
-        sum(number for day, number in captured.items() if day <= dying_ms),
-        sum(number for day, number in ends.items() if day <= now_ms + EXPIRING_MS),
+        captured.through(dying_ms),
+        ends.through(now_ms + EXPIRING_MS),
         figures.residue.get((desk.id, lane), 0),
         happened("opened"),
         happened("looked"),
@@ -262,11 +263,11 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], now_m
     )
 
 
-def _oldest(slots: Mapping[int, int], exact_ms: int | None) -> int | None:
+def _oldest(slots: Spans, exact_ms: int | None) -> int | None:
     """The exact time is looked up now and then; what was looked at since no longer waits, and its span is gone."""
     if not slots:
         return None
-    return max(min(slots), exact_ms or 0)
+    return max(next(iter(slots)), exact_ms or 0)
 
 
 def _signs(desk: Desk, lanes: Sequence[LaneView], heard_ms: int | None, current: bool, now_ms: int) -> Iterable[Sign]:
