@@ -7,13 +7,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 from threading import Lock
 from typing import Final
 
 from schemas.codes import EntryState, Lane
 from services.ledger.batch import Batch
-from services.ledger.history import Span, Spans
+from services.ledger.history import PastSpans, Span
+from services.ledger.spans import Spans
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, CounterKey, TallyKey
 
 _BY_SLOT = frozenset({EntryState.WAITING, EntryState.SHELVED, EVIDENCE, EXPIRES, ORPHAN})
@@ -25,37 +27,46 @@ AGE_BOUNDS_S: Final = (3_600, 14_400, 86_400, 604_800, 2_592_000, 7_776_000, 31_
 """Upper bounds of an age, in seconds: an hour to a year; with one more for all above, eight buckets."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ages:
     """Entries by age, from the start of the span they arrived in: never younger than the truth.
 
-    `buckets`: how many in each, not cumulated. `until_ms`: when the first span passes the next bound.
+    `buckets`: how many in each, not cumulated, right from `at_ms` until `until_ms`, when the first span passes the
+    next bound.
     """
 
-    buckets: tuple[int, ...]
+    buckets: list[int]
     entries: int
     starts_ms: int
     """The sum of all starts."""
+    at_ms: float
     until_ms: float
 
     def total_s(self, now_ms: int) -> float:
         """The sum of all ages, in seconds."""
         return (now_ms * self.entries - self.starts_ms) / 1000
 
-
-NO_AGES: Final = Ages((0,) * (len(AGE_BOUNDS_S) + 1), 0, 0, inf)
-
-
-def _aged(slots: Mapping[int, int], now_ms: int) -> Ages:
-    buckets = [0] * (len(AGE_BOUNDS_S) + 1)
-    starts, until = 0, inf
-    for slot, number in slots.items():
-        place = bisect_left(AGE_BOUNDS_S, (now_ms - slot) / 1000)
-        buckets[place] += number
-        starts += slot * number
+    def add(self, slot: int, number: int) -> None:
+        """So many more in a span; counting all anew for each batch would cost more than the batch."""
+        place = bisect_left(AGE_BOUNDS_S, (self.at_ms - slot) / 1000)
+        self.buckets[place] += number
+        self.entries += number
+        self.starts_ms += slot * number
         if place < len(AGE_BOUNDS_S):
-            until = min(until, slot + AGE_BOUNDS_S[place] * 1000 + 1)
-    return Ages(tuple(buckets), sum(buckets), starts, until)
+            self.until_ms = min(self.until_ms, slot + AGE_BOUNDS_S[place] * 1000 + 1)
+
+
+NO_AGES: Final = Ages([0] * (len(AGE_BOUNDS_S) + 1), 0, 0, -inf, inf)
+
+
+def _aged(spans: Spans, now_ms: int) -> Ages:
+    edges: list[int | None] = [None, *(now_ms - bound * 1000 for bound in reversed(AGE_BOUNDS_S)), None]
+    buckets = [spans.between(begin, end) for begin, end in pairwise(edges)][::-1]
+    until = inf
+    for bound in AGE_BOUNDS_S:
+        if (following := spans.next_from(now_ms - bound * 1000)) is not None:
+            until = min(until, following + bound * 1000 + 1)
+    return Ages(buckets, sum(buckets), spans.starts_total_ms(), now_ms, until)
 
 
 class Figures:
@@ -70,23 +81,28 @@ class Figures:
         self.last_commit_ms = 0
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """(kind, desk, lane) → entries."""
-        self.slots: dict[tuple[str, str, str], dict[int, int]] = {}
+        self.slots: dict[tuple[str, str, str], Spans] = {}
         self._ages: dict[tuple[str, str, str], Ages] = {}
+        self._through: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.counters: Counter[CounterKey] = Counter()
         self.heard: dict[str, int] = {}
         self.oldest: dict[Queue, int] = {}
         """When the entry that waits longest arrived (Unix ms); absent where none waits."""
         self.residue: dict[Queue, int] = {}
-        self.spans = Spans()
+        self.spans = PastSpans()
 
     def load(
-        self, tallies: Mapping[TallyKey, int], counters: Mapping[CounterKey, int], heard: Mapping[str, int]
+        self, tallies: Iterable[tuple[TallyKey, int]], counters: Mapping[CounterKey, int], heard: Mapping[str, int]
     ) -> None:
-        """Begin with what the database holds (`spans` has a `load` of its own)."""
+        """Begin with what the database holds; the tallies may be read on the way, since there may be a million.
+
+        `spans` has a `load` of its own.
+        """
         with self.lock:
             self.counts.clear()
             self.slots.clear()
             self._ages.clear()
+            self._through.clear()
             self.oldest.clear()
             self._add(tallies)
             self.counters = Counter(counters)
@@ -96,7 +112,7 @@ class Figures:
     def committed(self, batch: Batch, at_ms: int) -> None:
         """A batch is stored."""
         with self.lock:
-            self._add(batch.tallies)
+            self._add(batch.tallies.items())
             for key, number in batch.counters.items():
                 self.counters[key] += number
             self.spans.add(batch.history)
@@ -105,17 +121,17 @@ class Figures:
             self.last_commit_ms = at_ms
             self.version += 1
 
-    def _add(self, tallies: Mapping[TallyKey, int]) -> None:
-        for (kind, desk, lane, slot), number in tallies.items():
-            self.counts[kind, desk, lane] += number
+    def _add(self, tallies: Iterable[tuple[TallyKey, int]]) -> None:
+        for (kind, desk, lane, slot), number in tallies:
+            key = kind, desk, lane
+            self.counts[key] += number
             if kind in _BY_SLOT:
-                slots = self.slots.setdefault((kind, desk, lane), {})
-                self._ages.pop((kind, desk, lane), None)
-                left = slots.get(slot, 0) + number
-                if left:
-                    slots[slot] = left
-                else:
-                    slots.pop(slot, None)
+                if (spans := self.slots.get(key)) is None:
+                    spans = self.slots[key] = Spans()
+                spans.add(slot, number)
+                self._through.pop(key, None)
+                if (ages := self._ages.get(key)) is not None:
+                    ages.add(slot, number)
 
     def ages(self, kind: str, desk: str, lane: str, now_ms: int) -> Ages:
         """How old they are. Counted anew only where something changed, or a span has passed a bound since."""
@@ -124,17 +140,28 @@ class Figures:
         if not slots:
             return NO_AGES
         known = self._ages.get(key)
-        if known is None or now_ms >= known.until_ms:
+        if known is None or not known.at_ms <= now_ms < known.until_ms:
             known = self._ages[key] = _aged(slots, now_ms)
         return known
+
+    def through(self, kind: str, desk: str, lane: str, last_ms: int) -> int:
+        """Entries whose day began then or earlier, of a kind that is kept by day. The caller holds `lock`."""
+        key = kind, desk, lane
+        if not (spans := self.slots.get(key)):
+            return 0
+        day = last_ms // DAY_MS
+        known = self._through.get(key)
+        if known is None or known[0] != day:
+            known = self._through[key] = day, spans.through(last_ms)
+        return known[1]
 
     def orphaned(self, desk: str, now_ms: int) -> int:
         """Entries that only status events speak of, a day after the first of them: a referral may be read later.
 
         By the broker's time, from the start of the span: never younger than the truth. The caller holds `lock`.
         """
-        slots = self.slots.get((ORPHAN, desk, ""), {})
-        return sum(number for slot, number in slots.items() if slot <= now_ms - DAY_MS)
+        spans = self.slots.get((ORPHAN, desk, ""))
+        return spans.through(now_ms - DAY_MS) if spans else 0
 
     def history(self, desks: Iterable[str], starts: range) -> Sequence[Span]:
         """Spans in order of time, of these desks together. `starts`: of `spans`. The caller holds `lock`."""

@@ -82,7 +82,7 @@ class Span(NamedTuple):
 NO_SPANS: Final = range(0)
 
 
-class Spans:
+class PastSpans:
     """The history in memory: by desk and lane, as far back as it is kept."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Spans:
         return min((min(slots) for slots in self._numbers.values() if slots), default=None)
 
     def forget(self, before_ms: int) -> None:
-        """Spans that began before this are not kept any more."""
+        """PastSpans that began before this are not kept any more."""
         self._told.clear()
         self._sums.clear()
         self._whole_from_ms = before_ms

@@ -71,10 +71,10 @@ def expiring(desk: Desk, standing: Figures, now_ms: int) -> tuple[Group, Level]:
     ahead_ms = min(SOON_MS, desk.keep_seconds * 1000 // 10)
     count, last_ms = 0, 0
     for lane in Lane:
-        for day_ms, number in standing.slots.get((EXPIRES, desk.id, lane.value), {}).items():
-            if day_ms + DAY_MS <= now_ms + ahead_ms:
-                count += number
-                last_ms = max(last_ms, day_ms + DAY_MS - ahead_ms)
+        days = standing.slots.get((EXPIRES, desk.id, lane.value))
+        if days and (day_ms := days.last_through(now_ms + ahead_ms - DAY_MS)) is not None:
+            count += days.through(day_ms)
+            last_ms = max(last_ms, day_ms + DAY_MS - ahead_ms)
     group = Group(desk.id, NO_LANE, NoticeType.EXPIRING_SOON)
     return group, Level(count, newest_ms=last_ms) if count else NOTHING_OPEN
 

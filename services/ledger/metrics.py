@@ -108,8 +108,7 @@ class LedgerMetrics(Collector):
         for desk, lane in self._queues(reporting=True):
             _add_ages(ages, [desk.id, lane], [figures.ages(EntryState.WAITING, desk.id, lane, now_ms)], now_ms)
             oldest.add_metric([desk.id, lane], figures.oldest.get((desk.id, lane), 0) / 1000)
-            ends = figures.slots.get((EXPIRES, desk.id, lane), {})
-            expiring.add_metric([desk.id, lane], sum(n for day, n in ends.items() if day <= now_ms + EXPIRING_MS))
+            expiring.add_metric([desk.id, lane], figures.through(EXPIRES, desk.id, lane, now_ms + EXPIRING_MS))
         yield from (ages, oldest, expiring)
         evidence = GaugeHistogramMetricFamily(
             "referral_evidence_age_seconds", "Ages of the oldest identifiers of those still waiting", labels=["lane"]
@@ -124,8 +123,7 @@ class LedgerMetrics(Collector):
             _add_ages(evidence, [lane], every, now_ms)
         for desk, lane in self._queues(reporting=True):
             before_ms = now_ms + EXPIRING_MS - desk.evidence_seconds * 1000
-            captured = figures.slots.get((EVIDENCE, desk.id, lane), {})
-            dying.add_metric([desk.id, lane], sum(number for day, number in captured.items() if day <= before_ms))
+            dying.add_metric([desk.id, lane], figures.through(EVIDENCE, desk.id, lane, before_ms))
         yield from (evidence, dying)
 
     def _happened(self) -> Iterator[Metric]:

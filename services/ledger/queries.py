@@ -1,6 +1,6 @@
 """What is asked of the database outside of a batch: where to go on, what is counted, what is due, what is unsent."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import Final
 
@@ -15,6 +15,8 @@ from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
 
 WHOLE: Final = "history_whole_from"
+STREAMED: Final = 10_000
+"""Rows fetched at once where there may be a million."""
 
 
 def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
@@ -41,9 +43,16 @@ def read_gaps(connection: Connection) -> list[tuple[StreamKey, Gap]]:
 
 def read_tallies(connection: Connection) -> dict[TallyKey, int]:
     """Every tally that is not zero."""
+    return dict(stream_tallies(connection))
+
+
+def stream_tallies(connection: Connection) -> Iterator[tuple[TallyKey, int]]:
+    """Every tally that is not zero, in the order of its key; never all in memory."""
     table = tables.tallies
-    found = connection.execute(select(table).where(table.c.number != 0))
-    return {TallyKey(row.kind, row.desk, row.lane, row.slot): row.number for row in found}
+    statement = select(table.c.kind, table.c.desk, table.c.lane, table.c.slot, table.c.number)
+    ordered = statement.where(table.c.number != 0).order_by(*table.primary_key.columns)
+    for kind, desk, lane, slot, number in connection.execute(ordered, execution_options={"yield_per": STREAMED}):
+        yield TallyKey(kind, desk, lane, slot), number
 
 
 def read_counters(connection: Connection) -> dict[CounterKey, int]:

@@ -91,8 +91,8 @@ class Session:
             self._amended = queries.has_amendments(connection)
             self._rejected = queries.has_rejections(connection)
             self._telling.begin(connection)
-            tallies, counters = queries.read_tallies(connection), queries.read_counters(connection)
-            self._figures.load(tallies, counters, queries.read_heard(connection))
+            counters, heard = queries.read_counters(connection), queries.read_heard(connection)
+            self._figures.load(queries.stream_tallies(connection), counters, heard)
             history, whole_from_ms = queries.read_history(connection), queries.history_whole_from(connection)
             with self._figures.lock:
                 self._figures.spans.load(history, self._slot_ms, whole_from_ms)

@@ -9,8 +9,8 @@ from services.ledger.history import (
     LOOKED,
     SPANS,
     MomentKey,
+    PastSpans,
     Span,
-    Spans,
     first_kept,
     span_ms,
 )
@@ -78,13 +78,13 @@ def test_what_was_written_down_without_its_time_moves_nothing_that_is_kept() -> 
     assert ledger.history == Counter({key(ARRIVED): 1})
 
 
-def loaded(history: dict[MomentKey, int], whole_from_ms: int | None = None) -> Spans:
-    spans = Spans()
+def loaded(history: dict[MomentKey, int], whole_from_ms: int | None = None) -> PastSpans:
+    spans = PastSpans()
     spans.load(history, SLOT_MS, whole_from_ms)
     return spans
 
 
-def shown(spans: Spans, now_ms: int) -> tuple[Span, ...]:
+def shown(spans: PastSpans, now_ms: int) -> tuple[Span, ...]:
     return spans.of([("nl", "routine"), ("de", "urgent")], spans.starts(now_ms))
 
 
@@ -99,7 +99,7 @@ def test_spans_without_anything_are_there_from_the_first_to_now() -> None:
 
 
 def test_nothing_is_known_before_anything_happened() -> None:
-    assert shown(loaded({}), NOW_MS) == shown(Spans(), NOW_MS) == ()
+    assert shown(loaded({}), NOW_MS) == shown(PastSpans(), NOW_MS) == ()
 
 
 def test_no_more_spans_are_kept_than_are_shown_and_what_went_leaves_the_rest_known() -> None:

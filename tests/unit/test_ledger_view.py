@@ -9,6 +9,7 @@ from services.ledger.figures import Figures
 from services.ledger.metrics import LedgerMetrics
 from services.ledger.page.ages import Band, bands, count_bands, say_age, say_share
 from services.ledger.page.view import DeskView, Drain, Sign, World, drain, look
+from services.ledger.spans import Spans
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE, TallyKey
 from tests.ledger_world import HOUR_MS, NOW_MS, Counted, configured, with_unreporting, world
 
@@ -52,7 +53,9 @@ def test_a_desk_where_nothing_waits_has_nothing_to_say() -> None:
 
 def test_what_only_status_events_speak_of_is_an_orphan_from_a_day_on() -> None:
     figures = Figures()
-    figures.load({TallyKey(ORPHAN, "aa", "", NOW_MS): 2, TallyKey(ORPHAN, "aa", "", NOW_MS + HOUR_MS): 1}, {}, {})
+    figures.load(
+        {TallyKey(ORPHAN, "aa", "", NOW_MS): 2, TallyKey(ORPHAN, "aa", "", NOW_MS + HOUR_MS): 1}.items(), {}, {}
+    )
     desk = Desk("aa", "Aa")
     configuration, held = configured(desk), frozenset({"aa"})
     registry = CollectorRegistry()
@@ -123,7 +126,10 @@ def test_bands_hold_every_entry_once_and_their_upper_bound_is_theirs() -> None:
     assert cut[0] == Band(0, 3_600)
     assert cut[-1] == Band(31_536_000, None)
     slots = {NOW_MS: 1, NOW_MS - HOUR_MS: 2, NOW_MS - HOUR_MS - 1: 4, NOW_MS - 400 * DAY_MS: 8, NOW_MS + 5: 16}
-    assert count_bands(slots, cut, NOW_MS) == (19, 4, 0, 0, 0, 0, 0, 8)
+    spans = Spans()
+    for slot, number in slots.items():
+        spans.add(slot, number)
+    assert count_bands(spans, cut, NOW_MS) == (19, 4, 0, 0, 0, 0, 0, 8)
 
 
 def test_bands_are_of_seconds_where_seconds_are_expected() -> None:

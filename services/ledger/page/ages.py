@@ -1,12 +1,12 @@
 """Ages: the bands in which they are counted, and how they are said. Pure."""
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from services.ledger.figures import AGE_BOUNDS_S
+from services.ledger.spans import Spans
 
 WATCHED_BOUNDS_S: Final = (5, 15, 30, 60, 300, 900, 3_600)
 """Bounds where what is expected is seconds away (deploy/demo)."""
@@ -35,18 +35,13 @@ def bands(routine_targets: Sequence[int]) -> tuple[Band, ...]:
     return tuple(Band(over, to) for over, to in zip((0, *bounds), (*bounds, None), strict=True))
 
 
-def count_bands(slots: Mapping[int, int], bands: Sequence[Band], now_ms: int) -> tuple[int, ...]:
-    """How many are in each band. `slots`: start of a span (Unix ms) → entries.
-
-    By sorting and slices: a desk may have two years of hours.
-    """
-    starts = sorted(slots)
-    numbers = list(map(slots.__getitem__, starts))
+def count_bands(spans: Spans, bands: Sequence[Band], now_ms: int) -> tuple[int, ...]:
+    """How many are in each band."""
     found = []
-    end = len(starts)
+    end: int | None = None
     for band in bands:
-        begin = 0 if band.to_seconds is None else bisect_left(starts, now_ms - band.to_seconds * 1000, 0, end)
-        found.append(sum(numbers[begin:end]))
+        begin = None if band.to_seconds is None else now_ms - band.to_seconds * 1000
+        found.append(spans.between(begin, end))
         end = begin
     return tuple(found)
 

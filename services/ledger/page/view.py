@@ -11,6 +11,7 @@ from services.ledger.figures import Figures
 from services.ledger.history import KNOWN_SPANS, Span
 from services.ledger.metrics import EXPIRING_MS, STATUS_RESULTS
 from services.ledger.page.ages import Band, bands, count_bands
+from services.ledger.spans import Spans
 from services.ledger.tally import EVIDENCE, EXPIRES, OVERDUE, REJECTED, CounterKey
 
 
@@ -270,9 +271,9 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], start
         return figures.counters[CounterKey(name, desk.id, lane, "")]
 
     arrived, looked, closed = figures.spans.sums(desk.id, lane, starts)
-    slots = figures.slots.get((EntryState.WAITING, desk.id, lane), {})
-    captured = figures.slots.get((EVIDENCE, desk.id, lane), {})
-    ends = figures.slots.get((EXPIRES, desk.id, lane), {})
+    slots = figures.slots.get((EntryState.WAITING, desk.id, lane)) or Spans()
+    captured = figures.slots.get((EVIDENCE, desk.id, lane)) or Spans()
+    ends = figures.slots.get((EXPIRES, desk.id, lane)) or Spans()
     dying_ms = now_ms - max(0, desk.evidence_seconds * 1000 - EXPIRING_MS)
     return LaneView(
         lane,
@@ -284,8 +285,8 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], start
         _oldest(slots, figures.oldest.get((desk.id, lane))),
         count_bands(slots, cut, now_ms),
         count_bands(captured, cut, now_ms),
-        sum(number for day, number in captured.items() if day <= dying_ms),
-        sum(number for day, number in ends.items() if day <= now_ms + EXPIRING_MS),
+        captured.through(dying_ms),
+        ends.through(now_ms + EXPIRING_MS),
         figures.residue.get((desk.id, lane), 0),
         happened("opened"),
         happened("looked"),
@@ -300,11 +301,11 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], start
     )
 
 
-def _oldest(slots: Mapping[int, int], exact_ms: int | None) -> int | None:
+def _oldest(slots: Spans, exact_ms: int | None) -> int | None:
     """The exact time is looked up now and then; what was looked at since no longer waits, and its span is gone."""
     if not slots:
         return None
-    return max(min(slots), exact_ms or 0)
+    return max(next(iter(slots)), exact_ms or 0)
 
 
 def _signs(desk: Desk, lanes: Sequence[LaneView], heard_ms: int | None, current: bool, now_ms: int) -> Iterable[Sign]:
