@@ -5,14 +5,14 @@ Reading order within the batch is that of the topics; between topics any order g
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
 
 from schemas.codes import ActorRole, Outcome
 from schemas.lifecycle import Course
 from services.ledger.entry import Entry, Meaning, absorb, erase, opened, rank_of, renew, settle, unmet
-from services.ledger.reading import Arrival, Receipted, Reported, Tracked, entry_key
+from services.ledger.known import ACCEPTED, Known, Placed, ReportKey, amends
+from services.ledger.reading import Arrival, Receipted, Tracked, entry_key
+from services.ledger.reroutes import Reroutes, refusals
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import (
@@ -27,48 +27,6 @@ from services.ledger.tally import (
     count,
 )
 from services.ledger.terms import Terms
-
-_ACCEPTED: Final = (Outcome.ROUTED, Outcome.AMENDED, Outcome.WITHDRAWN, Outcome.UNROUTABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A status event with its offset in the desk's topic."""
-
-    reported: Reported
-    place: int
-
-
-ReportKey = tuple[str, str]
-"""Partner and report."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What the database holds of all that a batch speaks of. The batch changes it in place."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-    events: dict[str, list[Placed]] = field(default_factory=dict)
-    desks: dict[ReportKey, set[str]] = field(default_factory=dict)
-    """Desks that have an entry of a report, for those reports that a receipt in the batch may concern."""
-    amendments: dict[ReportKey, Amendment] = field(default_factory=dict)
-    rejections: dict[ReportKey, int] = field(default_factory=dict)
-    tracks: set[tuple[str, str]] = field(default_factory=set)
-    """(key, identity) of the track events that are there."""
-
-
-def is_wide(receipt: Receipted) -> bool:
-    """Whether it may concern every desk of its report: all of them, and its amendment, must then be known."""
-    if receipt.report is None or receipt.command is not None:
-        return False
-    return receipt.outcome is Outcome.REJECTED or _amends(receipt)
-
-
-def _amends(receipt: Receipted) -> bool:
-    """Whether it may name other desks than one before. What resolves nowhere any more does, and a late `new` too."""
-    if receipt.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
-        return receipt.revision is not None
-    return receipt.outcome in _ACCEPTED and receipt.revision is not None and receipt.revision > 1
 
 
 class Batch:
@@ -98,6 +56,7 @@ class Batch:
         self.heard: dict[str, int] = {}
         self.changed_amendments: set[ReportKey] = set()
         self.changed_rejections: set[ReportKey] = set()
+        self.reroutes = Reroutes(known.refusals, self.counters)
         self._before: dict[str, Before] = {}
         self._fresh: Counter[str] = Counter()
         self._identities: dict[str, set[str]] = {}
@@ -160,15 +119,25 @@ class Batch:
                 key = StreamKey(desk, lane, receipt.source)
                 self._streams.setdefault(key, Stream()).receipts += 1
                 self.touched_streams.add(key)
-        if receipt.report is None or receipt.command is not None:
+        if receipt.command is not None:
+            self._answer(receipt)
+            return
+        if receipt.report is None:
             return
         report = receipt.partner, receipt.report
         if receipt.outcome is Outcome.REJECTED:
             self._reject(report, receipt.received_ms)
-        elif receipt.outcome in _ACCEPTED:
+        elif receipt.outcome in ACCEPTED:
             self._resend(report, receipt.received_ms)
-            if _amends(receipt):
+            if amends(receipt):
                 self._amend(report, receipt)
+
+    def _answer(self, receipt: Receipted) -> None:
+        """The router's answer to a reroute command: what it refused to forward is back in view."""
+        key = self.reroutes.answer(receipt)
+        if key is not None and (entry := self.known.entries.get(key)) is not None:
+            self._touch(entry)
+            self._unsettled.add(key)
 
     def _reject(self, report: ReportKey, at_ms: int) -> None:
         if self._came_after(report, at_ms):
@@ -258,14 +227,17 @@ class Batch:
             closings = () if course is None else course.closings
             count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
             if amended or was is not NOTHING or course is not None or entry.withdrawn:
-                self.messages += self._said(was, entry, course)
+                said = self._said(was, entry, course)
+                self.messages += said
+                self.reroutes.ask(entry, said)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
 
     def _settle(self, entry: Entry) -> Course:
         events = sorted(self.known.events.get(entry.key, ()), key=lambda placed: placed.place)
         steps = [placed.reported.step for placed in events]
         contested = entry.contested
-        found = settle(entry, steps, self._terms.target_ms(entry.desk, entry.lane), self._now_ms)
+        target_ms = self._terms.target_ms(entry.desk, entry.lane)
+        found = settle(entry, steps, target_ms, self._now_ms, refusals(entry.key, self.known.refusals))
         if fresh := self._fresh[entry.key]:
             disputed = min(fresh, max(0, found.contested - contested))
             for result, number in (("contested", disputed), ("applied", fresh - disputed)):

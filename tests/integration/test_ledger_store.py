@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 from schemas.codes import ActorRole, Lane, StatusType
 from schemas.lifecycle import Step
 from services.ledger import queries, store
-from services.ledger.batch import Batch, Known, Placed
+from services.ledger.batch import Batch
 from services.ledger.database import Deposed, connect, held_alone, migrate, remember_cluster, take_lease, writing
 from services.ledger.entry import Entry
+from services.ledger.known import Known, Placed
 from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
 from services.ledger.streams import Stream, StreamKey
 from services.ledger.tally import weights
