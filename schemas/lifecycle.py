@@ -4,7 +4,7 @@
 result is the same whenever the queue record is read: before them, between them or after them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -95,11 +95,11 @@ class Course:
         """How many stays somebody looked in."""
         return len(self.looks_ms)
 
-    def after(self, step: Step, most_forwards: int | None = None) -> "Course":
+    def after(self, step: Step, most_forwards: int | None = None, last_stay: int | None = None) -> "Course":
         """The course with one more event; contested where it can not follow, or is a forwarding too many."""
         state = STEPS[step.event].get(self.state)
         forwarded = state is EntryState.FORWARDED
-        if state is None or (forwarded and most_forwards is not None and self.forwards >= most_forwards):
+        if state is None or (forwarded and self._stays_here(most_forwards, last_stay)):
             return replace(self, contested=self.contested + 1)
         looked_ms, looks_ms = self.looked_ms, self.looks_ms
         if looked_ms is None and step.is_look:
@@ -127,10 +127,19 @@ class Course:
             contested=self.contested,
         )
 
+    def _stays_here(self, most_forwards: int | None, last_stay: int | None) -> bool:
+        if most_forwards is not None and self.forwards >= most_forwards:
+            return True
+        return last_stay is not None and self.tenure >= last_stay
+
     def again(self) -> "Course":
         """The next stay: what was forwarded has come back, and nobody has looked at it since."""
+        return replace(self.refused(), tenure=self.tenure + 1)
+
+    def refused(self) -> "Course":
+        """Waiting in the same stay: the forwarding was not carried out. No desk has it, so this one must look."""
         return replace(
-            Course(tenure=self.tenure + 1),
+            Course(tenure=self.tenure),
             looks_ms=self.looks_ms,
             closings=self.closings,
             forwards=self.forwards,
@@ -138,18 +147,42 @@ class Course:
         )
 
 
-def course(steps: Iterable[Step], tenure: int = 1, most_forwards: int | None = None, returned_ms: int = 0) -> Course:
+Refusals = Callable[[int, str], bool]
+"""Whether the how-manieth forwarding, to this desk, was refused by whoever had to carry it out."""
+
+
+def never(_number: int, _to: str) -> bool:
+    """No forwarding was refused."""
+    return False
+
+
+def course(
+    steps: Iterable[Step],
+    tenure: int = 1,
+    most_forwards: int | None = None,
+    returned_ms: int = 0,
+    *,
+    last_stay: int | None = None,
+    is_refused: Refusals = never,
+) -> Course:
     """The fold. `tenure`: how often the referral came to this desk, as its queue records say; at least 1.
 
-    `most_forwards`: how often it can have gone on to another desk in all, None for no limit. `returned_ms`: when
-    another desk last forwarded it here (Unix ms), 0 for never. What follows a forwarding belongs to the next stay,
-    where there is one; where there is none yet, it is contested.
+    `most_forwards`: how often it can have been forwarded in all; `last_stay`: in which it can not go on any more; None
+    for no limit. `returned_ms`: when another desk last forwarded it here (Unix ms), 0 for never. What follows a
+    forwarding belongs to the next stay, where there is one, or to the same where it was refused; else it is contested.
     """
     found = Course()
     for step in steps:
-        if _is_back(found, tenure, returned_ms):
-            found = found.again()
-        found = found.after(step, most_forwards)
+        if found.state is EntryState.FORWARDED:
+            found = _onward(found, tenure, returned_ms, is_refused)
+        found = found.after(step, most_forwards, last_stay)
+    return _onward(found, tenure, returned_ms, is_refused)
+
+
+def _onward(found: Course, tenure: int, returned_ms: int, is_refused: Refusals) -> Course:
+    """What came of a forwarding. A refused one begins no stay: the next that comes back must not be taken for it."""
+    if found.forwarded_to is not None and is_refused(found.forwards, found.forwarded_to):
+        return found.refused()
     return found.again() if _is_back(found, tenure, returned_ms) else found
 
 

@@ -5,16 +5,16 @@ Reading order within the batch is that of the topics; between topics any order g
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
 
 from policy.desks import UNROUTABLE
 from schemas.codes import ActorRole, Lane, Outcome
 from schemas.lifecycle import Course, Step
 from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
 from services.ledger.history import History, MomentKey, moments, replace_moments
-from services.ledger.reading import Arrival, Receipted, Reported, Tracked, entry_key
+from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
+from services.ledger.reading import Arrival, Receipted, Tracked, entry_key
+from services.ledger.reroutes import Reroutes, refusals
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import (
@@ -30,55 +30,6 @@ from services.ledger.tally import (
     count,
 )
 from services.ledger.terms import Terms
-
-_ACCEPTED: Final = (Outcome.ROUTED, Outcome.AMENDED, Outcome.WITHDRAWN, Outcome.UNROUTABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A status event with its offset in the desk's topic."""
-
-    reported: Reported
-    place: int
-
-
-ReportKey = tuple[str, str]
-"""Partner and report."""
-
-
-class Rejected(NamedTuple):
-    """A report that was rejected and not resent: when last (broker's time, Unix ms), and whether it claims urgency."""
-
-    at_ms: int
-    urgent: bool = False
-
-
-@dataclass(slots=True)
-class Known:
-    """What the database holds of all that a batch speaks of. The batch changes it in place."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-    events: dict[str, list[Placed]] = field(default_factory=dict)
-    desks: dict[ReportKey, set[str]] = field(default_factory=dict)
-    """Desks that have an entry of a report, for those reports that a receipt in the batch may concern."""
-    amendments: dict[ReportKey, Amendment] = field(default_factory=dict)
-    rejections: dict[ReportKey, Rejected] = field(default_factory=dict)
-    tracks: set[tuple[str, str]] = field(default_factory=set)
-    """(key, identity) of the track events that are there."""
-
-
-def is_wide(receipt: Receipted) -> bool:
-    """Whether it may concern every desk of its report: all of them, and its amendment, must then be known."""
-    if receipt.report is None or receipt.command is not None:
-        return False
-    return receipt.outcome is Outcome.REJECTED or _amends(receipt)
-
-
-def _amends(receipt: Receipted) -> bool:
-    """Whether it may name other desks than one before. What resolves nowhere any more does, and a late `new` too."""
-    if receipt.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
-        return receipt.revision is not None
-    return receipt.outcome in _ACCEPTED and receipt.revision is not None and receipt.revision > 1
 
 
 class Batch:
@@ -115,6 +66,7 @@ class Batch:
         """Whether one of these names no report, so that nobody can say when it is resent."""
         self.moved: list[tuple[Before, Entry]] = []
         """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
+        self.reroutes = Reroutes(known.refusals, self.counters)
         self._before: dict[str, Before] = {}
         self._moments: dict[str, tuple[MomentKey, ...]] = {}
         """Of those that were there and may have others now: as they were."""
@@ -179,18 +131,31 @@ class Batch:
                 key = StreamKey(desk, lane, receipt.source)
                 self._streams.setdefault(key, Stream()).receipts += 1
                 self.touched_streams.add(key)
+        if receipt.command is not None:
+            self._answer(receipt)
+            return
         if receipt.claims_urgent:
             self.urgent_rejected_ms = max(self.urgent_rejected_ms, receipt.received_ms)
             self.unread_urgent = self.unread_urgent or receipt.report is None
-        if receipt.report is None or receipt.command is not None:
+        if receipt.report is None:
             return
         report = receipt.partner, receipt.report
         if receipt.outcome is Outcome.REJECTED:
             self._reject(report, Rejected(receipt.received_ms, receipt.claims_urgent))
-        elif receipt.outcome in _ACCEPTED:
+        elif receipt.outcome in ACCEPTED:
             self._resend(report, receipt.received_ms)
-            if _amends(receipt):
+            if amends(receipt):
                 self._amend(report, receipt)
+
+    def _answer(self, receipt: Receipted) -> None:
+        """The router's answer to a reroute command: what it refused to forward is back in view."""
+        assert receipt.command is not None  # asked before
+        key = None if receipt.report is None else entry_key(receipt.partner, receipt.report, receipt.command.desk)
+        if key is not None and (entry := self.known.entries.get(key)) is not None:
+            self._touch(entry, may_move=True)  # before the answer is known
+        key = self.reroutes.answer(receipt)
+        if key is not None and key in self.known.entries:
+            self._unsettled.add(key)
 
     def _reject(self, report: ReportKey, found: Rejected) -> None:
         if self._came_after(report, found.at_ms):
@@ -292,14 +257,17 @@ class Batch:
             if _is_told(was, entry):
                 self.moved.append((was, entry))
             if amended or was is not NOTHING or course is not None or entry.withdrawn:
-                self.messages += self._said(was, entry, course)
+                said = self._said(was, entry, course)
+                self.messages += said
+                self.reroutes.ask(entry, said)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
         self.history = Counter({key: number for key, number in self.history.items() if number})
 
     def _settle(self, entry: Entry) -> Course:
         steps = self._steps(entry)
         contested = entry.contested
-        found = settle(entry, steps, self._terms.target_ms(entry.desk, entry.lane), self._now_ms)
+        target_ms = self._terms.target_ms(entry.desk, entry.lane)
+        found = settle(entry, steps, target_ms, self._now_ms, refusals(entry.key, self.known.refusals))
         if fresh := self._fresh[entry.key]:
             disputed = min(fresh, max(0, found.contested - contested))
             for result, number in (("contested", disputed), ("applied", fresh - disputed)):
@@ -335,7 +303,8 @@ class Batch:
         if key not in self._before:
             self._before[key] = before(entry, self._slot_ms)
         if may_move and key not in self._moments and self._before[key] is not NOTHING:
-            told = course_of(entry, self._steps(entry)) if entry.events else None
+            is_refused = refusals(key, self.known.refusals)
+            told = course_of(entry, self._steps(entry), is_refused) if entry.events else None
             self._moments[key] = tuple(moments(entry, told, self._slot_ms))
 
 

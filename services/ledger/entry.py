@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from schemas.codes import Disposition, EntryState, Lane
-from schemas.lifecycle import Course, Step, course
+from schemas.lifecycle import Course, Refusals, Step, course, never
 from schemas.records import MAX_DESKS
 from services.ledger.reading import Arrival, partner_term_ms
 
@@ -88,14 +88,14 @@ class Entry:
     def most_forwards(self) -> int | None:
         """How often it can have been forwarded in all; None where nothing stands against once more.
 
-        What is erased can not be passed on any more, but what was passed on stays so. And a chain can not name more
-        desks: then only the stays before this one can have ended so.
+        What is erased can not be passed on any more, but what was passed on stays so.
         """
-        if not self.met:
-            return None
-        if self.envelope is None:
-            return self.forwards
-        return self.tenure - 1 if self.chain.count(",") + 2 >= MAX_DESKS else None
+        return self.forwards if self.met and self.envelope is None else None
+
+    @property
+    def last_stay(self) -> int | None:
+        """The stay in which its chain can name no more desks, so that only those before can have ended elsewhere."""
+        return self.tenure if self.met and self.chain.count(",") + 2 >= MAX_DESKS else None
 
 
 def opened(arrival: Arrival) -> Entry:
@@ -164,14 +164,24 @@ def stays(entry: Entry) -> Iterable[int]:
     return began.values()
 
 
-def course_of(entry: Entry, steps: Sequence[Step]) -> Course:
-    """What its status events say, in the order of their topic, of the entry as its queue records have it."""
-    return course(steps, entry.tenure, entry.most_forwards, entry.returned_ms)
+def course_of(entry: Entry, steps: Sequence[Step], is_refused: Refusals = never) -> Course:
+    """What its status events say, in the order of their topic, of the entry as its queue records have it.
+
+    `is_refused`: which forwardings the router has refused.
+    """
+    return course(
+        steps,
+        entry.tenure,
+        entry.most_forwards,
+        entry.returned_ms,
+        last_stay=entry.last_stay,
+        is_refused=is_refused,
+    )
 
 
-def settle(entry: Entry, steps: Sequence[Step], target_ms: int, now_ms: int) -> Course:
+def settle(entry: Entry, steps: Sequence[Step], target_ms: int, now_ms: int, is_refused: Refusals = never) -> Course:
     """Make of the entry what its status events say, in the order of their topic. `target_ms`: by when to look."""
-    found = course_of(entry, steps)
+    found = course_of(entry, steps, is_refused)
     entry.events = len(steps)
     entry.looked_ms, entry.taken_ms = found.looked_ms, found.taken_ms
     entry.closed_ms, entry.disposition, entry.unlooked = found.closed_ms, found.disposition, found.unlooked

@@ -88,6 +88,8 @@ class Figures:
         self.heard: dict[str, int] = {}
         self.oldest: dict[Queue, int] = {}
         """When the entry that waits longest arrived (Unix ms); absent where none waits."""
+        self.unanswered: dict[str, tuple[int, int]] = {}
+        """Desk → reroute commands without a receipt, and when the first was said (Unix ms); absent where none."""
         self.residue: dict[Queue, int] = {}
         self.spans = PastSpans()
 
@@ -104,6 +106,7 @@ class Figures:
             self._ages.clear()
             self._through.clear()
             self.oldest.clear()
+            self.unanswered = {}
             self._add(tallies)
             self.counters = Counter(counters)
             self.heard = dict(heard)

@@ -8,8 +8,9 @@ from confluent_kafka import Message
 from policy.configuration import Configuration
 from schemas import topics
 from schemas.notices import Notice
-from services.ledger.batch import Batch, Placed
+from services.ledger.batch import Batch
 from services.ledger.inputs import Input, Kind
+from services.ledger.known import Placed
 from services.ledger.reader import Place
 from services.ledger.reading import (
     Arrival,

@@ -18,6 +18,7 @@ from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
 from services.ledger.reading import FaultKind
+from services.ledger.reroutes import REROUTES, RESULTS
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE, REJECTED, TIME_BOUNDS_S, CounterKey
 
 EXPIRING_MS: Final = 30 * DAY_MS
@@ -53,6 +54,7 @@ class LedgerMetrics(Collector):
                 *self._backlog(now_ms),
                 *self._aged(now_ms),
                 *self._happened(),
+                *self._rerouted(),
                 *self._configured(),
                 *self._of_the_ledger(),
             ]
@@ -166,6 +168,26 @@ class LedgerMetrics(Collector):
                 buckets = list(zip(bounds, map(float, numbers), strict=True))
                 times.add_metric([lane], buckets, self._counted(name, "", lane, "sum"))
             yield times
+
+    def _rerouted(self) -> Iterator[Metric]:
+        commands = CounterMetricFamily(
+            "referral_reroutes", "Reroute commands of this ledger, by what came of them", labels=["desk", "result"]
+        )
+        unanswered = GaugeMetricFamily(
+            "referral_reroutes_unanswered", "Reroute commands that the router has not answered", labels=["desk"]
+        )
+        since = GaugeMetricFamily(
+            "referral_reroutes_unanswered_since_timestamp_seconds",
+            "When the first reroute command that is unanswered was made; 0 where none is",
+            labels=["desk"],
+        )
+        for desk in self._desks:
+            for result in RESULTS:
+                commands.add_metric([desk.id, result], self._counted(REROUTES, desk.id, "", result))
+            number, at_ms = self._figures.unanswered.get(desk.id, (0, 0))
+            unanswered.add_metric([desk.id], number)
+            since.add_metric([desk.id], at_ms / 1000)
+        yield from (commands, unanswered, since)
 
     def _configured(self) -> Iterator[Metric]:
         target = GaugeMetricFamily(

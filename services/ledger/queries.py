@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from schemas.codes import Lane, NoticeType
 from services.ledger import tables
@@ -156,6 +156,15 @@ def oldest_waiting(connection: Connection, desk: str, lane: Lane) -> int | None:
     ).scalar()
 
 
+def unanswered(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Desk → how many of its reroute commands the router has not answered, and when the first was said (Unix ms)."""
+    table = tables.reroutes
+    found = connection.execute(
+        select(table.c.desk, func.count(), func.min(table.c.at_ms)).where(~table.c.refused).group_by(table.c.desk)
+    )
+    return {desk: (number, at_ms) for desk, number, at_ms in found}
+
+
 def unsent(connection: Connection, limit: int) -> list[tuple[int, Message]]:
     """The oldest messages that the broker has not acknowledged."""
     found = connection.execute(select(tables.outbox).order_by(tables.outbox.c.id).limit(limit))
@@ -183,3 +192,9 @@ def has_amendments(connection: Connection) -> bool:
 def has_rejections(connection: Connection) -> bool:
     """Whether any report is rejected and not resent."""
     return connection.execute(select(tables.rejections.c.report).limit(1)).first() is not None
+
+
+def has_refusals(connection: Connection) -> bool:
+    """Whether the router has refused any reroute command."""
+    table = tables.reroutes
+    return connection.execute(select(table.c.command).where(table.c.refused).limit(1)).first() is not None

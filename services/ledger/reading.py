@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from policy.configuration import Configuration
 from schemas import topics
-from schemas.codes import Lane, Outcome, StatusType, TrackStep
+from schemas.codes import Lane, Outcome, RejectReason, StatusType, TrackStep
 from schemas.lifecycle import Step
 from schemas.notices import Notice
 from schemas.records import StatusEvent, TrackEvent
@@ -91,6 +91,17 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Commanded:
+    """Which reroute command a receipt answers: from which desk, and in which stay it was there."""
+
+    command: str
+    desk: str
+    tenure: int
+    refused: bool
+    """Not so for `identity_conflict`: the router has carried out a command of that identity."""
+
+
+@dataclass(frozen=True, slots=True)
 class Receipted:
     """A receipt of the ingress or of a reroute command. `destinations`: desk → lane; `report` None: unreadable."""
 
@@ -102,7 +113,7 @@ class Receipted:
     report: str | None
     revision: int | None
     destinations: Mapping[str, str]
-    command: str | None = None
+    command: Commanded | None = None
     claims_urgent: bool = False
 
 
@@ -219,20 +230,26 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
         if found.get("test"):
             return None
         mark = found.get("reroute")
+        outcome = Outcome(found["outcome"])
         return Receipted(
             f"{reroute if mark else ingress}/{found['partition']}",
             found["offset"],
             unix_ms(found["received_at"]),
-            Outcome(found["outcome"]),
+            outcome,
             partner,
             found["report"],
             found["revision"],
             {goal["desk"]: goal["lane"] for goal in found["destinations"]},
-            mark["command"] if mark else None,
+            _commanded(mark, outcome, found["reason"]) if mark else None,
             found.get("claims_urgent", False) is True,
         )
     except _UNREADABLE:
         return Fault(FaultKind.UNREADABLE)
+
+
+def _commanded(mark: Mapping[str, Any], outcome: Outcome, reason: str | None) -> Commanded:
+    refused = outcome is Outcome.REJECTED and reason != RejectReason.IDENTITY_CONFLICT
+    return Commanded(mark["command"], mark["from"], max(1, mark["chain"].count(mark["from"])), refused)
 
 
 def read_status(desk: str, value: bytes | None, at_ms: int, known: Configuration) -> Reported | Fault:

@@ -4,6 +4,7 @@ Everything said has an identity made of what it says, so that saying it twice (a
 was made again from the topics) is recognised: the router drops a command it has carried out.
 """
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -114,6 +115,11 @@ def unname(entry: Entry, now_ms: int) -> Message | None:
     return _command(entry, RerouteAction.WITHDRAW, entry.desk, ActorRole.SYSTEM, f"unnamed {rank_of(entry)}", now_ms)
 
 
+def forwarding(key: str, rank: str, number: int, to: str) -> str:
+    """The identity of the command that passes this rank of an entry on, in its how-manieth forwarding."""
+    return _identity("reroute", key, RerouteAction.FORWARD, f"{to} {rank} {number}")
+
+
 def _command(entry: Entry, action: RerouteAction, to: str, by: ActorRole, occasion: str, now_ms: int) -> Message:
     identity = _identity("reroute", entry.key, action, f"{to} {occasion}")
     assert entry.envelope is not None  # asked before
@@ -129,6 +135,14 @@ def _command(entry: Entry, action: RerouteAction, to: str, by: ActorRole, occasi
         }
     )
     return Message(topics.REROUTE, entry.report, identity, REROUTE, now_ms, serialise(command))
+
+
+def is_command(identity: str) -> bool:
+    """Whether a ledger made this identity of a command: an operator's has another form."""
+    return _OURS.fullmatch(identity) is not None
+
+
+_OURS: Final = re.compile(r"reroute-[0-9a-f]{40}")
 
 
 def _identity(what: str, key: str, word: str, number: int | str) -> str:

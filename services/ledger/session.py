@@ -14,19 +14,22 @@ from policy.configuration import Configuration
 from schemas import topics
 from schemas.codes import Lane
 from services.ledger import queries, store
-from services.ledger.batch import Batch, Known, Placed, ReportKey, is_wide
+from services.ledger.batch import Batch
 from services.ledger.conservation import Conservation
 from services.ledger.database import remember_cluster, remember_slot, writing
 from services.ledger.figures import Figures
 from services.ledger.history import first_kept
 from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read, Value, read, take
+from services.ledger.known import Known, Placed, ReportKey, is_wide
 from services.ledger.publisher import Publisher
 from services.ledger.reader import Place, TopicReader
 from services.ledger.reading import (
     Arrival,
+    Commanded,
     Receipted,
     Tracked,
+    entry_key,
     read_receipt,
 )
 from services.ledger.tally import OVERDUE
@@ -73,7 +76,7 @@ class Session:
         self._epoch = epoch
         self._slot_ms = slot_ms
         self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
-        self._amended = self._rejected = False
+        self._amended = self._rejected = self._refused = False
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
@@ -91,6 +94,7 @@ class Session:
             self._amended = queries.has_amendments(connection)
             self._rejected = queries.has_rejections(connection)
             self._telling.begin(connection)
+            self._refused = queries.has_refusals(connection)
             counters, heard = queries.read_counters(connection), queries.read_heard(connection)
             self._figures.load(queries.stream_tallies(connection), counters, heard)
             history, whole_from_ms = queries.read_history(connection), queries.history_whole_from(connection)
@@ -149,6 +153,7 @@ class Session:
         self._unsent = self._unsent or bool(batch.messages)
         self._amended = self._amended or bool(batch.changed_amendments)
         self._rejected = self._rejected or bool(batch.changed_rejections)
+        self._refused = self._refused or bool(batch.reroutes.refused)
         self._reader.past(found.positions)
         self._figures.committed(batch, now_ms)
         for place, kind in found.faults:
@@ -170,6 +175,7 @@ class Session:
         accepted: set[ReportKey] = set()
         wide: set[ReportKey] = set()
         tracked: set[str] = set()
+        answered: set[str] = set()
         for value in values:
             match value:
                 case Arrival():
@@ -183,7 +189,11 @@ class Session:
                     accepted.add((value.partner, report))
                     if is_wide(value):
                         wide.add((value.partner, report))
-        known = store.load(connection, keys, wide)
+                case Receipted(report=str() as report, command=Commanded(desk=desk, refused=True)):
+                    answered.add(entry_key(value.partner, report, desk))
+        known = store.load(connection, keys | answered, wide)
+        if self._refused:
+            known.refusals = store.load_refusals(connection, keys | answered)
         if self._amended or wide:
             known.amendments = store.load_amendments(connection, arrived | wide)
         if self._rejected:
@@ -202,11 +212,13 @@ class Session:
         self._forget()
         oldest: dict[tuple[str, str], int] = {}
         with self._engine.connect() as connection:
+            unanswered = queries.unanswered(connection)
             for desk, lane in self._waiting():
                 if (arrived_ms := queries.oldest_waiting(connection, desk, lane)) is not None:
                     oldest[desk, lane] = arrived_ms
         with self._figures.lock:
             self._figures.oldest = oldest
+            self._figures.unanswered = unanswered
 
     def _forget(self) -> None:
         """Spans of history that are older than what is kept, as they come to be."""

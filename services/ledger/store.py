@@ -1,28 +1,25 @@
 """What a batch needs from the database, and what it leaves there: one load, one save, in one transaction."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
-from itertools import islice
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, func, literal, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.codes import ActorRole, Disposition, Lane, StatusType
 from schemas.lifecycle import Step
 from services.ledger import queries, tables
-from services.ledger.batch import Batch, Known, Placed, Rejected, ReportKey
+from services.ledger.batch import Batch
 from services.ledger.entry import Entry
 from services.ledger.history import ARRIVED, CLOSED, LOOKED, span_ms
+from services.ledger.known import Known, Placed, Rejected, ReportKey
 from services.ledger.noticing import Group, Told
 from services.ledger.reading import Reported, Tracked
+from services.ledger.reroutes import Asked, Refusal
+from services.ledger.rows import add_to, in_chunks, insert, set_rows, upsert
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Stream, StreamKey
-
-T = TypeVar("T")
-_CHUNK: Final = 500
-"""Keys asked for at once."""
 
 Positions = Mapping[tuple[str, int], int]
 _COLUMNS: Final = tuple(column.name for column in fields(Entry) if column.name != "id")
@@ -33,12 +30,12 @@ _read_columns: Final = attrgetter(*_COLUMNS)
 def load(connection: Connection, keys: Collection[str], reports: Collection[ReportKey]) -> Known:
     """What is there of these entries and reports. Entries of a report come with every desk that has it."""
     known = Known()
-    for row in _in_chunks(connection, keys, lambda some: select(tables.entries).where(tables.entries.c.key.in_(some))):
+    for row in in_chunks(connection, keys, lambda some: select(tables.entries).where(tables.entries.c.key.in_(some))):
         _add(known, row)
     _load_reports(connection, known, reports)
     speaking = {key for key, entry in known.entries.items() if entry.events}
     statement = select(tables.events).order_by(tables.events.c.place)
-    for row in _in_chunks(connection, speaking, lambda some: statement.where(tables.events.c.key.in_(some))):
+    for row in in_chunks(connection, speaking, lambda some: statement.where(tables.events.c.key.in_(some))):
         entry = known.entries[row.key]
         known.events.setdefault(row.key, []).append(_placed(row, entry))
     return known
@@ -52,7 +49,7 @@ def _load_reports(connection: Connection, known: Known, reports: Collection[Repo
     def of_reports(some: list[ReportKey]) -> Select[Any]:
         return select(entries).where(or_(*(_of_report(report) for report in some)))
 
-    for row in _in_chunks(connection, reports, of_reports, 100):
+    for row in in_chunks(connection, reports, of_reports, 100):
         entry = _add(known, row)
         known.desks[entry.partner, entry.report].add(entry.desk)
 
@@ -83,7 +80,7 @@ def _rows_of_reports(connection: Connection, table: Table, reports: Collection[R
     for partner, report in reports:
         by_partner.setdefault(partner, []).append(report)
     for partner, named in by_partner.items():
-        yield from _in_chunks(
+        yield from in_chunks(
             connection,
             named,
             lambda some, partner=partner: select(table).where(table.c.partner == partner, table.c.report.in_(some)),  # type: ignore[misc]
@@ -93,26 +90,57 @@ def _rows_of_reports(connection: Connection, table: Table, reports: Collection[R
 def load_tracks(connection: Connection, keys: Collection[str]) -> set[tuple[str, str]]:
     """(key, identity) of the track events of these entries."""
     table = tables.tracks
-    found = _in_chunks(
-        connection, keys, lambda some: select(table.c.key, table.c.identity).where(table.c.key.in_(some))
-    )
+    found = in_chunks(connection, keys, lambda some: select(table.c.key, table.c.identity).where(table.c.key.in_(some)))
     return {(row.key, row.identity) for row in found}
+
+
+def load_refusals(connection: Connection, keys: Collection[str]) -> dict[str, dict[str, Refusal]]:
+    """Entry → command → what the router refused, of these entries."""
+    table = tables.reroutes
+    found: dict[str, dict[str, Refusal]] = {}
+    for row in in_chunks(connection, keys, lambda some: select(table).where(table.c.key.in_(some), table.c.refused)):
+        found.setdefault(row.key, {})[row.command] = Refusal(row.command, row.key, row.desk, row.rank, row.at_ms)
+    return found
+
+
+def _save_reroutes(connection: Connection, batch: Batch) -> None:
+    """Answers first: what is said now is answered by a receipt that is yet to be read."""
+    table, found = tables.reroutes, batch.reroutes
+    if found.answered:
+        gone = delete(table).where(table.c.command == bindparam("b_command"), ~table.c.refused)
+        connection.execute(gone, [{"b_command": command} for command in found.answered])
+    set_rows(connection, table, [_reroute_row(refusal, refusal.rank) for refusal in found.refused])
+    if found.asked:
+        statement = upsert(connection, table).on_conflict_do_nothing()
+        connection.execute(statement, [_reroute_row(asked, None) for asked in found.asked])
+
+
+def _reroute_row(found: Refusal | Asked, rank: str | None) -> dict[str, Any]:
+    return {
+        "command": found.command,
+        "key": found.key,
+        "desk": found.desk,
+        "rank": rank or "",
+        "refused": rank is not None,
+        "at_ms": found.at_ms,
+    }
 
 
 def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Stream], positions: Positions) -> None:
     """All that a finished batch changed, and how far the topics are read."""
     _save_entries(connection, batch.changed)
-    _insert(connection, tables.events, [_event_row(placed) for placed in batch.new_events])
-    _insert(connection, tables.tracks, [_track_row(tracked) for tracked in batch.new_tracks])
+    insert(connection, tables.events, [_event_row(placed) for placed in batch.new_events])
+    insert(connection, tables.tracks, [_track_row(tracked) for tracked in batch.new_tracks])
     save_messages(connection, batch.messages)
-    _insert(connection, tables.gaps, [{**key._asdict(), **gap._asdict()} for key, gap in batch.gaps])
-    _add_to(connection, tables.tallies, batch.tallies)
-    _add_to(connection, tables.counters, batch.counters)
-    _add_to(connection, tables.history, batch.history)
-    _set(connection, tables.streams, [_stream_row(key, streams[key]) for key in batch.touched_streams])
-    _set(connection, tables.heard, [{"desk": desk, "at_ms": at_ms} for desk, at_ms in batch.heard.items()])
+    insert(connection, tables.gaps, [{**key._asdict(), **gap._asdict()} for key, gap in batch.gaps])
+    add_to(connection, tables.tallies, batch.tallies)
+    add_to(connection, tables.counters, batch.counters)
+    add_to(connection, tables.history, batch.history)
+    set_rows(connection, tables.streams, [_stream_row(key, streams[key]) for key in batch.touched_streams])
+    set_rows(connection, tables.heard, [{"desk": desk, "at_ms": at_ms} for desk, at_ms in batch.heard.items()])
     _save_reports(connection, batch)
-    _set(
+    _save_reroutes(connection, batch)
+    set_rows(
         connection,
         tables.positions,
         [
@@ -158,7 +186,7 @@ def _values(entry: Entry) -> tuple[Any, ...]:
 
 def _save_reports(connection: Connection, batch: Batch) -> None:
     known = batch.known
-    _set(
+    set_rows(
         connection,
         tables.amendments,
         [
@@ -174,7 +202,7 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
     )
     gone = [report for report in batch.changed_rejections if report not in known.rejections]
     stay = [report for report in batch.changed_rejections if report in known.rejections]
-    _set(
+    set_rows(
         connection,
         tables.rejections,
         [{"partner": partner, "report": name, **known.rejections[partner, name]._asdict()} for partner, name in stay],
@@ -185,14 +213,6 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
             delete(table).where(table.c.partner == bindparam("b_partner"), table.c.report == bindparam("b_report")),
             [{"b_partner": partner, "b_report": name} for partner, name in gone],
         )
-
-
-def _in_chunks(
-    connection: Connection, wanted: Iterable[T], statement: Callable[[list[T]], Select[Any]], size: int = _CHUNK
-) -> Iterator[Row[Any]]:
-    left = iter(wanted)
-    while some := list(islice(left, size)):
-        yield from connection.execute(statement(some))
 
 
 def _add(known: Known, row: Row[Any]) -> Entry:
@@ -244,46 +264,15 @@ def _stream_row(key: StreamKey, stream: Stream) -> dict[str, Any]:
     return key._asdict() | {column.name: getattr(stream, column.name) for column in fields(Stream)}
 
 
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(table.insert(), rows)
-
-
-def _add_to(connection: Connection, table: Table, counts: Mapping[Any, int]) -> None:
-    """Add each number to the row of its key; the row is made where it is not there."""
-    rows = [{**key._asdict(), "number": number} for key, number in counts.items() if number]
-    if rows:
-        statement = _upsert(connection, table)
-        statement = statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns), set_={"number": table.c.number + statement.excluded.number}
-        )
-        connection.execute(statement, rows)
-
-
-def _set(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Make each row so, whether it was there or not."""
-    if rows:
-        statement = _upsert(connection, table)
-        keys = {column.name for column in table.primary_key.columns}
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed), rows
-        )
-
-
-def _upsert(connection: Connection, table: Table) -> Any:
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-
-
 def save_told(connection: Connection, told: Mapping[Group, Told]) -> None:
     """What the notifier has been told of these groups."""
     rows = [{**group._asdict(), **asdict(found)} for group, found in told.items()]
-    _set(connection, tables.told, rows)
+    set_rows(connection, tables.told, rows)
 
 
 def save_messages(connection: Connection, messages: Iterable[Message]) -> None:
     """To be published."""
-    _insert(connection, tables.outbox, [_message_row(message) for message in messages])
+    insert(connection, tables.outbox, [_message_row(message) for message in messages])
 
 
 def fill_history(connection: Connection, slot_ms: int, first_ms: int) -> None:
@@ -308,9 +297,11 @@ def fill_history(connection: Connection, slot_ms: int, first_ms: int) -> None:
 def forget_history(connection: Connection, before_ms: int) -> None:
     """Spans that began before this are not kept any more; and remember that from there on all is known."""
     connection.execute(delete(tables.history).where(tables.history.c.slot < before_ms))
-    _set(connection, tables.notes, [{"name": queries.WHOLE, "value": str(before_ms)}])
+    set_rows(connection, tables.notes, [{"name": queries.WHOLE, "value": str(before_ms)}])
 
 
 def save_sources(connection: Connection, learnt: Mapping[str, int]) -> None:
     """These are known now."""
-    _set(connection, tables.sources, [{"source": source, "first_receipt": first} for source, first in learnt.items()])
+    set_rows(
+        connection, tables.sources, [{"source": source, "first_receipt": first} for source, first in learnt.items()]
+    )

@@ -1,8 +1,8 @@
 """The ledger's tables, for SQLite and PostgreSQL alike. Times are Unix milliseconds; codes are text.
 
-Two kinds: what is true of each referral (`entries`, `events`, `tracks`, `rejections`, `amendments`), and what is
-counted (`tallies`, `counters`, `history`, `streams`, `gaps`). Both change in one transaction, with
-`positions` and `outbox`.
+Two kinds: what is true of each referral (`entries`, `events`, `tracks`, `rejections`, `amendments`, `reroutes`), and
+what is counted (`tallies`, `counters`, `history`, `streams`, `gaps`). Both change in one transaction, with `positions`
+and `outbox`.
 """
 
 from typing import Final
@@ -163,6 +163,25 @@ amendments: Final = Table(
     Column("desks", Text, nullable=False),
 )
 """The newest amendment or withdrawal of a report, and whom it went to: what the other desks have not heard."""
+
+reroutes: Final = Table(
+    "reroutes",
+    metadata,
+    Column("command", String(64), primary_key=True),
+    Column("key", String(128), nullable=False, index=True),
+    Column("desk", String(32), nullable=False),
+    Column("rank", String(32), nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Reroute commands that the router has not answered, and those it refused. `at_ms`: when each was said, or refused."""
+Index(
+    "ix_reroutes_unanswered",
+    reroutes.c.desk,
+    reroutes.c.at_ms,
+    sqlite_where=~reroutes.c.refused,
+    postgresql_where=~reroutes.c.refused,
+)
 
 tallies: Final = Table(
     "tallies",

@@ -15,6 +15,7 @@ import pytest
 
 from schemas import topics
 from services.runtime.settings import KafkaSettings
+from tests.alerting import ROOT
 from tests.console_command import referrals
 from tests.faults.routers import PROGRAM, RouterProcess
 from tests.integration.test_router import Client
@@ -176,6 +177,43 @@ def test_what_a_desk_says_wrong_is_counted_and_changes_nothing(client: Client, l
     assert ledger.figure("referral_entries_waiting", desk="at") == 1
     assert ledger.figure("referral_status_events_total", desk="at", result="foreign_desk") == 1
     assert report not in ledger.log_file.read_text()
+
+
+def test_what_the_router_refuses_to_pass_on_is_back_in_view_and_stays_so(
+    client: Client, router: RouterProcess, kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    """A ledger whose desk table is ahead of the router's."""
+    for name in ("desks.yaml", "partners.yaml", "triage.yaml"):
+        text = (ROOT / "deploy" / name).read_text("utf-8")
+        text = text.replace("\n  am: {", "\n  am-new: {name: 'Armenia, new', forwarded_by: am}\n  am: {")
+        (tmp_path / name).write_text(text, "utf-8")
+    settings = {
+        "REFERRAL_LEDGER_PORT": "0",
+        "REFERRAL_LEDGER_DESKS": "am",
+        "REFERRAL_CONFIG_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/ledger.db",
+    }
+    ahead = LedgerProcess(LEDGER, {**os.environ, **settings}, tmp_path / "ledger.log")
+    ahead.start(kafka.bootstrap_servers)
+    try:
+        ahead.await_ready(PATIENCE_S)
+        report = publish(client, "AM")
+        say(client, "am", report, "looked")
+        say(client, "am", report, "forwarded", to="am-new")
+        ahead.until(lambda: ahead.figure("referral_reroutes_total", desk="am", result="rejected") == 1, "refused")
+        for _ in range(2):
+            assert ahead.figure("referral_reroutes_total", desk="am", result="sent") == 1
+            assert ahead.figure("referral_forwarded_total", desk="am") == 1
+            assert ahead.figure("referral_entries_waiting", desk="am") == 1
+            ahead.until(lambda: ahead.figure("referral_reroutes_unanswered", desk="am") == 0, "answered")
+            ahead.kill()
+            ahead.start(kafka.bootstrap_servers)
+            ahead.await_ready(PATIENCE_S)
+        say(client, "am", report, "taken_up")
+        ahead.until(lambda: ahead.figure("referral_entries_in_hand", desk="am") == 1, "in hand")
+    finally:
+        ahead.stop()
+    assert ahead.misconduct == []
 
 
 def test_nothing_is_in_doubt_until_a_queue_record_is_missing(client: Client, ledger: LedgerProcess) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from schemas.codes import ActorRole, Lane, StatusType
 from schemas.lifecycle import Step
 from services.ledger import queries, store
-from services.ledger.batch import Batch, Known, Placed
+from services.ledger.batch import Batch
 from services.ledger.database import (
     LEASE_MS,
     Deposed,
@@ -26,6 +26,7 @@ from services.ledger.database import (
     writing,
 )
 from services.ledger.entry import Entry
+from services.ledger.known import Known, Placed
 from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
 from services.ledger.streams import Stream, StreamKey
 from services.ledger.tally import weights

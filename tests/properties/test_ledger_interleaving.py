@@ -13,10 +13,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codes import Disposition, EntryState, Lane, Outcome
-from services.ledger.batch import Placed
+from schemas.codes import Disposition, EntryState, Lane, Outcome, RerouteAction
+from schemas.records import RerouteCommand
 from services.ledger.entry import Entry, rank_of
 from services.ledger.history import ARRIVED, CLOSED, LOOKED
+from services.ledger.known import Placed
 from services.ledger.reading import Arrival, Receipted
 from services.ledger.saying import is_unnamed
 from services.ledger.streams import NONE, checkpoint, disagreements, residue
@@ -50,8 +51,9 @@ statuses = st.tuples(
 forwards = st.tuples(st.just("status"), whom, pairs, st.just("forwarded"), st.just("triage"), st.just(None))
 backs = st.tuples(st.just("back"), st.integers(0, 5))
 again = st.tuples(st.just("again"), st.sampled_from(DESKS))
+refusals = st.tuples(st.just("refuse"))
 happenings = st.one_of(
-    sends, sends, *[statuses] * 4, forwards, forwards, backs, backs, rejections, duplicates, doubles, again
+    sends, sends, *[statuses] * 4, forwards, forwards, backs, backs, rejections, duplicates, doubles, again, refusals
 )
 plans = st.builds(lambda send, others: [send, *others], sends, st.lists(happenings, min_size=4, max_size=25))
 
@@ -67,9 +69,41 @@ class World:
     offsets: Counter[str] = field(default_factory=Counter)
     held: dict[tuple[str, str, str], tuple[str, dict[str, Any], Lane]] = field(default_factory=dict)
     """(partner, report, desk) → chain, envelope and lane of what the desk has now, as far as the router knows."""
+    ledger: Ledger = field(default_factory=lambda: Ledger(now_ms=NOW_MS))
+    """The one that was there while it happened, and said the commands."""
+    heard: int = 0
+    refusing: bool = False
 
     def add(self, topic: str, value: Value) -> None:
         self.topics.setdefault(topic, []).append(value)
+        self.ledger.apply(value)
+
+    def commands(self) -> list[RerouteCommand]:
+        """The forwardings that the ledger has said since."""
+        said = [RerouteCommand.model_validate_json(message.value) for message in self.ledger.commands()]
+        found, self.heard = said[self.heard :], len(said)
+        return [command for command in found if command.action is RerouteAction.FORWARD]
+
+    def refuse(self) -> None:
+        """From now on the router refuses commands, or does not any more."""
+        self.refusing = not self.refusing
+
+    def turn_down(self, command: RerouteCommand) -> None:
+        """The router refuses a command."""
+        self.now_ms += 60_000
+        envelope = command.envelope
+        mark = {"command": command.command, "from": command.from_desk, "chain": [*command.chain, command.from_desk]}
+        found = receipt(
+            Outcome.REJECTED,
+            [],
+            self.now_ms,
+            partner=envelope.partner,
+            report=envelope.report,
+            revision=envelope.revision,
+            offset=self.offset(REROUTED),
+            reroute=mark,
+        )
+        self.add(f"receipt {envelope.partner}", found)
 
     def happen(self, plan: tuple[Any, ...]) -> None:
         self.now_ms += 3_600_000
@@ -102,6 +136,9 @@ class World:
             if (partner, name, desk) not in self.held:
                 self.held[partner, name, desk] = ("", changes, lane)
         self.answer(partner, outcome, goals, name, revision, lane, offset)
+        for command in self.commands():
+            if self.refusing:
+                self.turn_down(command)
 
     def answer(
         self, partner: str, outcome: Outcome, goals: Sequence[str], report: str, revision: int, lane: Lane, offset: int
@@ -154,13 +191,17 @@ class World:
         elif event == "closed":
             fields = {"disposition": disposition}
         topic = f"status {desk}"
+        self.commands()
         place = len(self.topics.get(topic, ()))
         self.add(
             topic,
             status(event, desk, self.now_ms, place=place, role=role, partner=partner, report=name, **fields),
         )
-        if event == "forwarded" and (partner, name, desk) in self.held:
-            self.carry(partner, name, desk, to)
+        said = [command for command in self.commands() if command.from_desk == desk]
+        if event == "forwarded" and self.refusing and said:
+            self.turn_down(said[-1])
+        elif event == "forwarded" and (partner, name, desk) in self.held:
+            self.carry(partner, name, desk, to, said[-1].command if said else None)
 
     def back(self, number: int) -> None:
         """A desk sends back what was forwarded to it."""
@@ -170,7 +211,7 @@ class World:
             to = self.held[partner, name, desk][0].split(",")[-1]
             self.status((partner, name), (desk, to), "forwarded", "analyst", None)
 
-    def carry(self, partner: str, name: str, desk: str, to: str) -> None:
+    def carry(self, partner: str, name: str, desk: str, to: str, command: str | None) -> None:
         """The router carries the forwarding out."""
         self.now_ms += 60_000
         before, changes, lane = self.held.pop((partner, name, desk))
@@ -178,7 +219,7 @@ class World:
         offset = self.offset(REROUTED)
         self.queue(to, lane, REROUTED, offset, chain, **changes)
         self.held[partner, name, to] = (chain, changes, lane)
-        mark = {"command": f"c-{offset}", "from": desk, "chain": chain.split(",")}
+        mark = {"command": command or f"c-{offset}", "from": desk, "chain": chain.split(",")}
         found = receipt(
             Outcome.ROUTED, [to], self.now_ms, partner=partner, report=name, lane=lane, offset=offset, reroute=mark
         )
@@ -266,6 +307,9 @@ def settled(entry: Entry) -> Entry:
 COUNTED = ("opened", "amended", "repeated", "withdrawn", "looked", "forwarded", "closed", "closed_unlooked", "expired")
 
 
+ALIKE = (("status", "repeated"), ("reroutes", "carried_out"), ("reroutes", "rejected"))
+
+
 def counted(ledger: Ledger) -> Counter[tuple[str, str, str]]:
     """Counters over all lanes: which one an entry was in is of the moment.
 
@@ -275,7 +319,7 @@ def counted(ledger: Ledger) -> Counter[tuple[str, str, str]]:
     """
     found: Counter[tuple[str, str, str]] = Counter()
     for key, number in ledger.counters.items():
-        if key.name in COUNTED or (key.name, key.code) == ("status", "repeated"):
+        if key.name in COUNTED or (key.name, key.code) in ALIKE:
             found[key.name, key.desk, key.code] += number
     return found
 
@@ -293,6 +337,7 @@ def test_any_interleaving_cut_anywhere_gives_the_same_tables(plan: list[tuple[An
     assert other.history == one.history
     assert counted(other) == counted(one)
     assert (other.amendments, other.rejections) == (one.amendments, one.rejections)
+    assert other.refusals == one.refusals
     assert other.streams == one.streams
     assert sorted(other.gaps) == sorted(one.gaps) == []
 

@@ -8,18 +8,22 @@ from typing import Any, Final
 from schemas.canonical import canonical
 from schemas.codes import EntryState, Lane, Outcome
 from schemas.envelope import Envelope
-from services.ledger.batch import Batch, Known, Placed, Rejected, ReportKey, is_wide
+from services.ledger.batch import Batch
 from services.ledger.entry import Entry, course_of
 from services.ledger.history import History, moments
+from services.ledger.known import Known, Placed, Rejected, ReportKey, is_wide
 from services.ledger.reading import (
     Arrival,
+    Commanded,
     Receipted,
     Reported,
     Tracked,
+    entry_key,
     read_arrival,
     read_receipt,
     read_status,
 )
+from services.ledger.reroutes import Refusal, refusals
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, Tallies, weights
@@ -142,6 +146,8 @@ class Ledger:
     events: dict[str, list[Placed]] = field(default_factory=dict)
     amendments: dict[ReportKey, Amendment] = field(default_factory=dict)
     rejections: dict[ReportKey, Rejected] = field(default_factory=dict)
+    refusals: dict[str, dict[str, Refusal]] = field(default_factory=dict)
+    unanswered: set[str] = field(default_factory=set)
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
     comparable: dict[str, int] = field(default_factory=dict)
     tallies: Tallies = field(default_factory=Counter)
@@ -222,7 +228,8 @@ class Ledger:
         found: History = Counter()
         for entry in self.entries.values():
             events = sorted(self.events.get(entry.key, ()), key=lambda placed: placed.place)
-            course = course_of(entry, [placed.reported.step for placed in events])
+            is_refused = refusals(entry.key, self.refusals)
+            course = course_of(entry, [placed.reported.step for placed in events], is_refused)
             found.update(moments(entry, course, SLOT_MS))
         return found
 
@@ -245,7 +252,10 @@ class Ledger:
                     accepted.add((value.partner, report))
                     if is_wide(value):
                         wide.add((value.partner, report))
+                case Receipted(report=str() as report, command=Commanded(desk=desk)):
+                    keys.add(entry_key(value.partner, report, desk))
         known = self._known(keys, wide)
+        known.refusals = {key: dict(self.refusals[key]) for key in keys & self.refusals.keys()}
         known.amendments = {key: found for key, found in self.amendments.items() if key in arrived | wide}
         known.rejections = {key: found for key, found in self.rejections.items() if key in arrived | accepted}
         return known
@@ -280,6 +290,13 @@ class Ledger:
                 self.rejections[report] = batch.known.rejections[report]
             else:
                 self.rejections.pop(report, None)
+        found = batch.reroutes
+        self.unanswered -= found.answered
+        for refusal in found.refused:
+            self.refusals.setdefault(refusal.key, {})[refusal.command] = refusal
+        self.unanswered |= {asked.command for asked in found.asked} - {
+            command for there in self.refusals.values() for command in there
+        }
         self.tallies.update(batch.tallies)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
         self.counters.update(batch.counters)

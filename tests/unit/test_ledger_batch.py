@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from schemas.codes import Lane, Outcome
-from services.ledger.batch import is_wide
+from services.ledger.known import is_wide
 from services.ledger.reading import FaultKind, Tracked, read_track
 from services.ledger.streams import Gap, StreamKey
 from services.ledger.tally import OVERDUE, REJECTED, CounterKey, TallyKey

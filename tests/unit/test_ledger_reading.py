@@ -8,6 +8,7 @@ from schemas.codes import Lane, Outcome
 from services.ledger.reading import (
     MAX_EVENT_BYTES,
     Arrival,
+    Commanded,
     Fault,
     FaultKind,
     Receipted,
@@ -130,7 +131,15 @@ def test_a_receipt_names_its_ingress_partition_and_where_the_report_went() -> No
 
 def test_a_receipt_of_a_command_is_of_the_reroute_topic() -> None:
     found = receipt(reroute={"command": "c-1", "from": "nl", "chain": ["nl"]})
-    assert (found.source, found.command) == ("referral.reroute.v1/0", "c-1")
+    assert (found.source, found.command) == ("referral.reroute.v1/0", Commanded("c-1", "nl", 1, False))
+
+
+def test_a_command_is_refused_unless_the_router_has_carried_out_one_of_its_identity() -> None:
+    mark = {"command": "c-1", "from": "nl", "chain": ["nl", "de", "nl"]}
+    found = receipt(Outcome.REJECTED, [], reason="unknown_desk", reroute=mark)
+    assert found.command == Commanded("c-1", "nl", 2, True)
+    found = receipt(Outcome.REJECTED, [], reason="identity_conflict", reroute=mark)
+    assert found.command == Commanded("c-1", "nl", 2, False)
 
 
 def test_a_receipt_of_the_test_ingress_is_nothing() -> None:
