@@ -10,7 +10,6 @@ from schemas import topics
 from schemas.notices import Notice
 from services.ledger.batch import Batch, Placed
 from services.ledger.inputs import Input, Kind
-from services.ledger.reader import Place
 from services.ledger.reading import (
     Arrival,
     Fault,
@@ -24,6 +23,7 @@ from services.ledger.reading import (
     read_status,
     read_track,
 )
+from services.runtime.topic_reader import Place
 
 Value = Arrival | Receipted | Placed | Tracked | Notice | None
 

@@ -10,8 +10,8 @@ from schemas.records import serialise
 from services.notifier.group import Group
 from services.notifier.ladder import Reason, Told
 
-Invite = Callable[[str, int, int], Answering]
-"""(group, covers, number) → how that message is answered."""
+Invite = Callable[[str, int], Answering]
+"""(group, covers) → how that message is answered."""
 
 
 def compose(group: Group, told: Told, notify: Notify, invite: Invite, now_ms: int) -> bytes:
@@ -34,7 +34,7 @@ def compose(group: Group, told: Told, notify: Notify, invite: Invite, now_ms: in
         day=notice.day,
         reports=list(notice.reports) if notify.report_numbers else [],
         lanes=list(notice.lanes),
-        acknowledge=invite(group.key, notice.sequence, told.number) if answerable else None,
+        acknowledge=invite(group.key, notice.sequence) if answerable else None,
     )
     return serialise(Message(type=f"{TYPE_PREFIX}{notice.type}", timestamp=broker_time(now_ms), data=data))
 

@@ -1,5 +1,6 @@
 """Groups and ladders under any sequence of notices, ends, answers and time: one ladder, never silent, always ends."""
 
+import itertools
 from datetime import UTC, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -161,7 +162,7 @@ class Ladders(RuleBasedStateMachine):
     @invariant()
     def an_open_group_is_updated_once_a_minute_at_most(self) -> None:
         opening = getattr(self, "opening", [])
-        for (before_ms, _, _), (at_ms, told, _) in zip(opening, opening[1:], strict=False):
+        for (before_ms, _, _), (at_ms, told, _) in itertools.pairwise(opening):
             if told.reason is Reason.UPDATE or told.step == 1:
                 assert at_ms - before_ms >= UPDATE_MS
 
@@ -169,7 +170,7 @@ class Ladders(RuleBasedStateMachine):
     def steps_go_up_one_by_one_and_have_their_time(self) -> None:
         """Two ladders at once would show two first steps without an answer or an end between, or a step too soon."""
         steps = [(at_ms, told.step) for at_ms, told, _ in getattr(self, "opening", []) if told.reason is Reason.STEP]
-        for (before_ms, before), (at_ms, step) in zip(steps, steps[1:], strict=False):
+        for (before_ms, before), (at_ms, step) in itertools.pairwise(steps):
             assert step in (1, (before or 0) + 1)
             if step != 1:
                 assert at_ms - before_ms >= 600_000
