@@ -224,6 +224,12 @@ def read_group(connection: Connection, group: str) -> list[Any]:
     return list(connection.execute(select(deliveries).where(deliveries.c.group == group)))
 
 
+def read_failed(connection: Connection, limit: int) -> list[Any]:
+    """Deliveries that were given up, the newest first: rows of the table."""
+    asked = select(deliveries).where(deliveries.c.state == FAILED)
+    return list(connection.execute(asked.order_by(deliveries.c.settled_ms.desc()).limit(limit)))
+
+
 def forget(connection: Connection, groups: Sequence[str]) -> int:
     """The deliveries of those groups, for good; how many that were."""
     return connection.execute(delete(deliveries).where(deliveries.c.group.in_(groups))).rowcount

@@ -88,6 +88,14 @@ Index(
     postgresql_where=_PENDING,
 )
 
+_FAILED = text("state = 'failed'")
+Index(
+    "ix_notifier_deliveries_failed",
+    deliveries.c.settled_ms,
+    sqlite_where=_FAILED,
+    postgresql_where=_FAILED,
+)
+
 endpoints: Final = Table(
     "notifier_endpoints",
     metadata,

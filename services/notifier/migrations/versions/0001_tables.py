@@ -79,6 +79,14 @@ def upgrade() -> None:
         sqlite_where=pending,
         postgresql_where=pending,
     )
+    failed = sa.text("state = 'failed'")
+    op.create_index(
+        "ix_notifier_deliveries_failed",
+        "notifier_deliveries",
+        ["settled_ms"],
+        sqlite_where=failed,
+        postgresql_where=failed,
+    )
     op.create_table(
         "notifier_endpoints",
         sa.Column("desk", sa.String(32), nullable=False),
