@@ -175,10 +175,9 @@ def _messages() -> dict[str, Any]:
         "track": _event("track", "A national step after an outcome", _BY_DESK, "at"),
         "outcome": _event("outcome", "The fate of a referral at one desk, coarsely", _BY_LEDGER, "at"),
         "reroute": _message("reroute", "Passes a referral on from a desk", _headers({})),
-        "notice": {"name": "notice", "summary": "Its contract is published with the notifier",
-                   "contentType": "application/json",
-                   "headers": _headers(_cloud_event("referral.notice.v1", *_BY_LEDGER, "when it was noticed")),
-                   "bindings": {"kafka": {"key": _text(SLUG_PATTERN, "The desk"), "bindingVersion": BINDING}}},
+        "notice": _event("notice", "How a group of what is open stands", _BY_LEDGER, "at", keyed=False) | {
+                   "bindings": {"kafka": {"key": _text(SLUG_PATTERN, "The desk, or operator"),
+                                          "bindingVersion": BINDING}}},
     }  # fmt: skip
 
 

@@ -266,3 +266,23 @@ class RerouteAction(Code):
     FORWARD = "forward"
     WITHDRAW = "withdraw"
     RESOLVE = "resolve"
+
+
+class NoticeType(Code):
+    """What somebody is told. The last two end what one of the others has opened."""
+
+    URGENT_ARRIVED = "urgent_arrived"
+    URGENT_REJECTED = "urgent_rejected"
+    TARGET_MISSED = "target_missed"
+    OLDEST_WAITING = "oldest_waiting"
+    DESK_SILENT = "desk_silent"
+    EXPIRING_SOON = "expiring_soon"
+    UNROUTABLE_WAITING = "unroutable_waiting"
+    SUPERVISION_ENDING = "supervision_ending"
+    DAILY_DIGEST = "daily_digest"
+    LOOKED = "looked"
+    RESOLVED = "resolved"
+
+
+CLOSING_NOTICES = frozenset({NoticeType.LOOKED, NoticeType.RESOLVED})
+"""`looked`: a human has looked at all that the group held; `resolved`: it is over for another reason."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from schemas.channels import asyncapi
 from schemas.envelope import Envelope
+from schemas.notices import Notice
 from schemas.records import OutcomeEvent, QuarantineNote, Receipt, RerouteCommand, StatusEvent, TrackEvent
 
 HERE: Final = Path(__file__).parent
@@ -25,6 +26,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "outcome": OutcomeEvent,
     "quarantine": QuarantineNote,
     "reroute": RerouteCommand,
+    "notice": Notice,
 }
 
 _PRINTABLE_ASCII: Final = {"not": {"pattern": "[^!-~]"}}

@@ -65,3 +65,8 @@ def outcome(partner: str) -> str:
 def transactional_id(topic: str, partition: int) -> str:
     """One id an input partition (kafka.md 2): starting it fences whoever had it before."""
     return f"referral-router-{topic}-{partition}"
+
+
+def notice(desk: str) -> str:
+    """Where a desk that asks for it finds what it is told, as a webhook would bring it."""
+    return f"referral.notice.{desk}.v1"
