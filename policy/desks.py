@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from policy.notify import NOBODY, Notify
 from schemas.codes import Lane, Role
 
 UNROUTABLE: Final = "zz"
@@ -36,7 +37,7 @@ class Desk:
     All times are in seconds. `targets`: by when somebody must have looked, from the broker's time of arrival.
     `silent_after`: a desk that has something waiting and said nothing for so long is silent. `keep`: how long
     an entry is kept, unless the partner's `expires_at` is sooner. `evidence`: how long the subscriber records
-    behind an identifier last in that country, from its `captured_at`.
+    behind an identifier last in that country, from its `captured_at`. `notify`: how the desk is told.
     """
 
     id: str
@@ -50,13 +51,15 @@ class Desk:
     silent_after_seconds: int = 7 * _DAY
     keep_seconds: int = 730 * _DAY
     evidence_seconds: int = 180 * _DAY
+    notify: Notify = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class DeskTable:
-    """Every desk, in the order of the file. `by_id` finds one by its slug."""
+    """Every desk, in the order of the file. `by_id` finds one by its slug. `operator`: how who runs this is told."""
 
     desks: tuple[Desk, ...]
+    operator: Notify = NOBODY
     by_id: Mapping[str, Desk] = field(init=False, repr=False, compare=False)
     _where: dict[tuple[str, Role], str] = field(init=False, repr=False, compare=False)
 

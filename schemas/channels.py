@@ -9,6 +9,7 @@ import yaml
 from schemas import topics
 from schemas.codes import Lane, Role
 from schemas.envelope import REPORT_PATTERN, SLUG_PATTERN
+from schemas.notices import GROUP_PATTERN
 from schemas.records import BROKER_TIME_PATTERN
 
 PARTNER: Final = "{partner}"
@@ -89,6 +90,11 @@ CHANNELS: Final = (
         "notice", topics.NOTICE, "notice", "the ledger", "the notifier", 7,
         "What somebody has to be told.",
     ),
+    Channel(
+        "deskNotice", topics.notice(DESK), "message", "the notifier", "the desk", 30,
+        "Only for a desk, or `operator`, whose `notify` has a channel with `kafka: true`. One partition. A message may "
+        "come twice: then `ce_id` is the same.",
+    ),
 )  # fmt: skip
 
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
@@ -131,6 +137,27 @@ _CHAIN: Final = {
     "referral-chain": _text(
         r"^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$", "Of a rerouted one: the desks that had it, in order"
     )
+}
+
+
+_MESSAGE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["type", "timestamp", "data"],
+    "properties": {
+        "type": {"type": "string", "description": "What happened, parted by full stops"},
+        "timestamp": {"type": "string", "format": "date-time", "description": "When"},
+        "data": {
+            "type": "object",
+            "description": "How the group stands. Fields may be added",
+            "required": ["desk", "group", "sequence", "covers"],
+            "properties": {
+                "desk": _text(SLUG_PATTERN, "The desk, or operator"),
+                "group": _text(GROUP_PATTERN, "An opaque key"),
+                "sequence": {"type": "integer", "minimum": 1, "description": "Running number in the group"},
+                "covers": {"type": "integer", "minimum": 0, "description": "The newest notice it speaks for"},
+            },
+        },
+    },
 }
 
 
@@ -178,6 +205,17 @@ def _messages() -> dict[str, Any]:
         "notice": _event("notice", "How a group of what is open stands", _BY_LEDGER, "at", keyed=False) | {
                    "bindings": {"kafka": {"key": _text(SLUG_PATTERN, "The desk, or operator"),
                                           "bindingVersion": BINDING}}},
+        "message": {
+            "name": "message",
+            "summary": "What a desk is told of a group, as a webhook brings it",
+            "contentType": "application/json",
+            "headers": _headers(_cloud_event("referral.message.v1", "/services/notifier",
+                                             "The same however often it is sent; a webhook's `webhook-id`",
+                                             "The message's `timestamp`")),
+            "payload": _MESSAGE,
+            "bindings": {"kafka": {"key": _text(GROUP_PATTERN, "The group: its messages are in one order"),
+                                   "bindingVersion": BINDING}},
+        },
     }  # fmt: skip
 
 
@@ -204,7 +242,7 @@ _OPERATIONS: Final = {
         ["queue", "receipt", "quarantine", "seen", "seenTest", "seenReroute"],
     ),
     "ledger": (["queue", "receipt", "status", "track"], ["notice", "outcome", "reroute"]),
-    "notifier": (["notice"], []),
+    "notifier": (["notice"], ["deskNotice"]),
 }
 """Service → (channels it reads, channels it writes)."""
 
