@@ -9,7 +9,6 @@ import yaml
 from schemas import topics
 from schemas.codes import Lane, Role
 from schemas.envelope import REPORT_PATTERN, SLUG_PATTERN
-from schemas.notices import GROUP_PATTERN
 from schemas.records import BROKER_TIME_PATTERN
 
 PARTNER: Final = "{partner}"
@@ -140,27 +139,6 @@ _CHAIN: Final = {
 }
 
 
-_MESSAGE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["type", "timestamp", "data"],
-    "properties": {
-        "type": {"type": "string", "description": "What happened, parted by full stops"},
-        "timestamp": {"type": "string", "format": "date-time", "description": "When"},
-        "data": {
-            "type": "object",
-            "description": "How the group stands. Fields may be added",
-            "required": ["desk", "group", "sequence", "covers"],
-            "properties": {
-                "desk": _text(SLUG_PATTERN, "The desk, or operator"),
-                "group": _text(GROUP_PATTERN, "An opaque key"),
-                "sequence": {"type": "integer", "minimum": 1, "description": "Running number in the group"},
-                "covers": {"type": "integer", "minimum": 0, "description": "The newest notice it speaks for"},
-            },
-        },
-    },
-}
-
-
 def _headers(properties: dict[str, Any], required: Iterable[str] | None = None) -> dict[str, Any]:
     names = list(properties if required is None else required)
     return {"type": "object", "properties": properties} | ({"required": names} if names else {})
@@ -169,6 +147,7 @@ def _headers(properties: dict[str, Any], required: Iterable[str] | None = None) 
 _KEYED: Final = {"kafka": {"key": _text(REPORT_PATTERN, "The report"), "bindingVersion": BINDING}}
 _BY_ROUTER: Final = ("/services/router", "<topic>/<partition>/<offset> of the ingress record")
 _BY_DESK: Final = ("/desks/<desk>", "chosen by the desk, unique there")
+_BY_NOTIFIER: Final = ("/services/notifier", "the same however often it is sent; of a webhook, `webhook-id`")
 _BY_LEDGER: Final = ("/services/ledger", "chosen by the ledger, unique there")
 
 
@@ -205,17 +184,10 @@ def _messages() -> dict[str, Any]:
         "notice": _event("notice", "How a group of what is open stands", _BY_LEDGER, "at", keyed=False) | {
                    "bindings": {"kafka": {"key": _text(SLUG_PATTERN, "The desk, or operator"),
                                           "bindingVersion": BINDING}}},
-        "message": {
-            "name": "message",
-            "summary": "What a desk is told of a group, as a webhook brings it",
-            "contentType": "application/json",
-            "headers": _headers(_cloud_event("referral.message.v1", "/services/notifier",
-                                             "The same however often it is sent; a webhook's `webhook-id`",
-                                             "The message's `timestamp`")),
-            "payload": _MESSAGE,
-            "bindings": {"kafka": {"key": _text(GROUP_PATTERN, "The group: its messages are in one order"),
-                                   "bindingVersion": BINDING}},
-        },
+        "message": _event("message", "What a desk is told, as a webhook brings it", _BY_NOTIFIER, "timestamp",
+                          keyed=False) | {
+                   "bindings": {"kafka": {"key": _text(r"^[a-z][a-z0-9/_-]{0,95}$", "The group: in one order"),
+                                          "bindingVersion": BINDING}}},
     }  # fmt: skip
 
 
