@@ -67,6 +67,8 @@ class Deliverer:
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._look_at = 0.0
+        self.delivering = False
+        """True while the last turn went well."""
 
     def wake(self, endpoints: Iterable[Endpoint]) -> None:
         """These have something new. From any thread."""
@@ -84,7 +86,9 @@ class Deliverer:
         while not stop.is_set():
             try:
                 await self._turn()
+                self.delivering = True
             except Exception as error:  # noqa: BLE001 - a database that is away comes back; nothing is lost meanwhile
+                self.delivering = False
                 log.warning(Event.DATABASE_FAILED, error=error, places=places(error.__traceback__))
                 await asyncio.sleep(PAUSE_S)
             await self._rest(stop)

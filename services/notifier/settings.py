@@ -15,7 +15,6 @@ class StartTls(StrEnum):
     """Whether mail is encrypted on its way to the server."""
 
     REQUIRED = "required"
-    OPTIONAL = "optional"
     OFF = "off"
 
 
@@ -43,7 +42,7 @@ class NotifierSettings(Settings):
     )
     smtp_host: Annotated[str | None, Field(description="mail server; a must where a desk has an e-mail channel")] = None
     smtp_port: Annotated[int, Field(ge=1, le=65535, description="its port")] = 587
-    smtp_starttls: Annotated[StartTls, Field(description="required, optional or off")] = StartTls.REQUIRED
+    smtp_starttls: Annotated[StartTls, Field(description="required or off")] = StartTls.REQUIRED
     smtp_username: Annotated[str | None, Field(description="who logs in there; nobody does when not set")] = None
     smtp_password_file: Annotated[Path | None, Field(description="file whose first line is the password")] = None
     smtp_from: Annotated[

@@ -54,7 +54,10 @@ def _alarm(told: Told) -> Html:
     if told.active and told.caught_up:
         return fragment()
     if not told.active:
-        title, why = "This notifier keeps no ladders now.", "Another one does, or it is starting. It delivers all the same."
+        title, why = (
+            "This notifier keeps no ladders now.",
+            "Another one does, or it is starting. It delivers still.",
+        )
     else:
         title, why = "Not all notices are read yet.", f"{say_number(told.lag_records)} positions to go."
     return element("div", element("p", element("strong", title)), element("p", why), class_="alarm", role="alert")
