@@ -1,7 +1,7 @@
 """The deliverer on a database, with senders that do as they are told: paces, retries, endpoints that are gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -106,7 +106,7 @@ async def test_what_is_put_into_the_outbox_goes_out_once(database: Database) -> 
 
 
 async def test_each_try_bears_the_same_id_and_the_same_bytes(database: Database) -> None:
-    answers = iter([Retry("timeout"), Refused("http_4xx"), Delivered()])
+    answers: Iterator[Verdict] = iter([Retry("timeout"), Refused("http_4xx"), Delivered()])
     async with running(database, lambda _: next(answers)) as world:
         world.put("a")
         for tries in (1, 2, 3):
