@@ -44,9 +44,7 @@ ENTRIES: Final = (
     Entry("receipts", PARTNERS, "Read what became of a partner's records."),
     Entry("desk", DESKS, "See what waits at your desk, and say what you did with it."),
     Entry("backlog", OPERATORS, "Show what nobody has looked at, by desk and lane."),
-    Entry(
-        "notices", OPERATORS, "Show what nobody has answered, and the channels that have not taken what they were sent."
-    ),
+    Entry("notices", OPERATORS, "Show what nobody has answered, and which channels do not take what they are sent."),
     Entry("acknowledge", OPERATORS, "Say that somebody has it in hand, so that nobody else is told."),
     Entry("notify", OPERATORS, "Test the channels of a desk, or enable an endpoint that was disabled."),
     Entry("lag", OPERATORS, "Show how far the router is behind, in records and in time."),

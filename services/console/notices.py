@@ -23,7 +23,7 @@ def command(
     token_file: TokenFile = None,
     as_json: output.Json = False,
 ) -> None:
-    """Show what nobody has answered, and the channels that have not taken what they were sent.
+    """Show what nobody has answered, and which channels do not take what they are sent.
 
     `step` is how far up the desk's ladder; behind the last it repeats. --json gives the notifier's own document. Exit
     code 1 when a ladder was gone through without an answer, an endpoint is disabled, or not all notices are read yet.
