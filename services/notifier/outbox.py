@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, literal_column, or_, select, update
 
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
 from services.notifier.store import insert_into
@@ -21,6 +21,9 @@ FAILED: Final = "failed"
 """Tried for the whole schedule."""
 DROPPED: Final = "dropped"
 """Nothing was left to say before it was taken."""
+_IS_PENDING = deliveries.c.state == literal_column(f"'{PENDING}'")
+_IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
+"""Written out: SQLite takes an index of part of a table only where the statement itself says that part."""
 CLAIM_MS: Final = 90_000
 """Longer than any try: what a dead notifier had claimed is then anybody's."""
 
@@ -73,9 +76,9 @@ def post(connection: Connection, messages: Iterable[Posted], now_ms: int) -> Non
         if not rows:
             continue
         insert = insert_into(connection, deliveries)
-        undelivered = deliveries.c.state == PENDING
+        undelivered = _IS_PENDING
         kept = deliveries.c.reached if again else and_(
-            deliveries.c.reached, or_(undelivered, deliveries.c.state == FAILED)
+            deliveries.c.reached, or_(undelivered, _IS_FAILED)
         )  # fmt: skip
         changed = {name: insert.excluded[name] for name in rows[0] if name not in ("group", "channel")}
         changed |= {
@@ -95,13 +98,13 @@ def post_end(connection: Connection, messages: Sequence[Posted], now_ms: int) ->
             told.append(each.endpoint)
         else:
             dropped = {"state": DROPPED, "settled_ms": now_ms}
-            connection.execute(update(deliveries).where(place, deliveries.c.state == PENDING).values(dropped))
+            connection.execute(update(deliveries).where(place, _IS_PENDING).values(dropped))
     return told
 
 
 def drop(connection: Connection, group: str, through: int, now_ms: int) -> None:
     """What was answered before it was taken need not be said any more."""
-    covered = and_(deliveries.c.group == group, deliveries.c.state == PENDING, deliveries.c.covers <= through)
+    covered = and_(deliveries.c.group == group, _IS_PENDING, deliveries.c.covers <= through)
     connection.execute(update(deliveries).where(covered).values(state=DROPPED, settled_ms=now_ms))
 
 
@@ -114,7 +117,7 @@ def claim(connection: Connection, free: Mapping[Endpoint, int], holder: str, now
             .where(
                 deliveries.c.desk == endpoint.desk,
                 deliveries.c.channel == endpoint.channel,
-                deliveries.c.state == PENDING,
+                _IS_PENDING,
                 deliveries.c.due_ms <= now_ms,
                 deliveries.c.claimed_until_ms <= now_ms,
             )
@@ -171,7 +174,7 @@ def hurry(connection: Connection, endpoint: Endpoint, now_ms: int) -> None:
         .where(
             deliveries.c.desk == endpoint.desk,
             deliveries.c.channel == endpoint.channel,
-            deliveries.c.state == PENDING,
+            _IS_PENDING,
             deliveries.c.due_ms > now_ms,
         )
         .values(due_ms=now_ms)
@@ -188,7 +191,7 @@ def waiting(connection: Connection) -> dict[Endpoint, Waiting]:
             func.min(deliveries.c.made_ms).label("oldest_ms"),
             func.min(deliveries.c.due_ms).label("due_ms"),
         )
-        .where(deliveries.c.state == PENDING)
+        .where(_IS_PENDING)
         .group_by(deliveries.c.desk, deliveries.c.channel)
     )
     return {
@@ -204,7 +207,7 @@ def drop_endpoint(connection: Connection, endpoint: Endpoint, now_ms: int) -> No
         .where(
             deliveries.c.desk == endpoint.desk,
             deliveries.c.channel == endpoint.channel,
-            deliveries.c.state == PENDING,
+            _IS_PENDING,
         )
         .values(state=DROPPED, settled_ms=now_ms)
     )
@@ -213,9 +216,7 @@ def drop_endpoint(connection: Connection, endpoint: Endpoint, now_ms: int) -> No
 def release(connection: Connection) -> None:
     """Where nobody else can have claimed anything: what a notifier had that was killed."""
     connection.execute(
-        update(deliveries)
-        .where(deliveries.c.state == PENDING, deliveries.c.claimed_until_ms > 0)
-        .values(claimed_until_ms=0)
+        update(deliveries).where(_IS_PENDING, deliveries.c.claimed_until_ms > 0).values(claimed_until_ms=0)
     )
 
 
@@ -226,7 +227,7 @@ def read_group(connection: Connection, group: str) -> list[Any]:
 
 def read_failed(connection: Connection, limit: int) -> list[Any]:
     """Deliveries that were given up, the newest first: rows of the table."""
-    asked = select(deliveries).where(deliveries.c.state == FAILED)
+    asked = select(deliveries).where(_IS_FAILED)
     return list(connection.execute(asked.order_by(deliveries.c.settled_ms.desc()).limit(limit)))
 
 
