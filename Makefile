@@ -33,6 +33,7 @@ lint: $(INSTALLED) ## style, types, import walls, generated files up to date
 	@$(BIN)/python -m schemas.generate --check
 	@$(BIN)/python -m services.router.document --check
 	@$(BIN)/python -m services.ledger.document --check
+	@$(BIN)/python -m services.notifier.document --check
 	@$(BIN)/python -m services.console.reference --check
 	@$(BIN)/python -m services.console.demo_rules --check
 
@@ -66,6 +67,7 @@ schemas: $(INSTALLED) ## JSON Schema and AsyncAPI from the models
 docs: schemas ## every generated file: schemas, docs/metrics.md and docs/commands.md from the code, the rules of the demo
 	@$(BIN)/python -m services.router.document
 	@$(BIN)/python -m services.ledger.document
+	@$(BIN)/python -m services.notifier.document
 	@$(BIN)/python -m services.console.reference
 	@$(BIN)/python -m services.console.demo_rules
 

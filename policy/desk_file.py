@@ -5,7 +5,7 @@ Every (country, role) has exactly one desk, or the file is refused.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,20 +14,25 @@ import yaml
 from policy.desk_times import TIME_FIELDS, DeskTimes, Layer
 from policy.desks import UNROUTABLE, Desk, DeskTable, Reporting
 from policy.documents import SLUG_WORDS, Document, is_slug
+from policy.notify import NOBODY, Notify
+from policy.notify_file import NotifyReader
 from policy.problems import Problem, nearest, one_of, quote
 from schemas.codes import Role
 from schemas.countries import ALIASES, ASSIGNED, UNKNOWN, name
+from schemas.notices import OPERATOR
 
 NAME: Final = "desks.yaml"
 OTHERWISE: Final = "otherwise"
 """In a country's entry: the desk of every role that has no line of its own."""
 
+_FILE_FIELDS: Final = {"defaults": False, "operator": False, "desks": True, "countries": True}
 _DESK_FIELDS: Final = {
     "name": True,
     "owner": False,
     "reporting": False,
     "forwarded_by": False,
     "track": False,
+    "notify": False,
     **TIME_FIELDS,
 }
 _ROLE_FIELDS: Final = {**{str(role): False for role in Role}, OTHERWISE: False}
@@ -47,7 +52,7 @@ def read_desks(path: Path) -> tuple[DeskTable, list[Problem]]:
     top = document.open(path)
     if top is None:
         return DeskTable(()), document.problems
-    parts = document.fields(top, "the desk file", {"defaults": False, "desks": True, "countries": True})
+    parts = document.fields(top, "the desk file", _FILE_FIELDS)
     times = DeskTimes(document)
     defaults: Layer = {}
     if "defaults" in parts:
@@ -57,12 +62,22 @@ def read_desks(path: Path) -> tuple[DeskTable, list[Problem]]:
     if "countries" in parts:
         _read_countries(document, parts["countries"], written, takes)
         _check_idle(document, written, parts["countries"])
+    notifies = NotifyReader(document, path.parent)
+    operator = read_operator(notifies, parts["operator"]) if "operator" in parts else NOBODY
     desks = []
     for desk, entry in written.items():
         timeless = _read_desk(document, desk, entry, written, takes[desk])
+        if "notify" in entry.fields:
+            timeless = replace(timeless, notify=notifies.read(entry.fields["notify"], f"desk {quote(desk)}"))
         own = times.read(entry.fields, f"desk {quote(desk)}")
         desks.append(times.settle(timeless, "built in", defaults, own))
-    return DeskTable(tuple(desks)), document.problems
+    return DeskTable(tuple(desks), operator), document.problems
+
+
+def read_operator(notifies: NotifyReader, node: yaml.Node) -> Notify:
+    """How who runs the system is told."""
+    fields = notifies.document.fields(node, "`operator`", {"notify": True})
+    return notifies.read(fields["notify"], "`operator`") if "notify" in fields else NOBODY
 
 
 def _read_entries(document: Document, node: yaml.Node) -> dict[str, _Entry]:
@@ -70,6 +85,9 @@ def _read_entries(document: Document, node: yaml.Node) -> dict[str, _Entry]:
     for desk, key, value in document.entries(node, "`desks`"):
         if not is_slug(desk):
             document.note(key, f"the desk {quote(desk)}", SLUG_WORDS)
+        if desk == OPERATOR:
+            expected = f"another name: `{OPERATOR}` is who runs the system, and has a section of its own beside `desks`"
+            document.note(key, f"a desk {quote(desk)}", expected)
         written[desk] = _Entry(key, document.fields(value, f"desk {quote(desk)}", _DESK_FIELDS))
     if UNROUTABLE not in written:
         document.note(node, f"no desk `{UNROUTABLE}`", "one, with an owner: it gets what no country resolves")

@@ -56,9 +56,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class DeskTable:
-    """Every desk, in the order of the file. `by_id` finds one by its slug."""
+    """Every desk, in the order of the file. `by_id` finds one by its slug. `operator`: how who runs this is told."""
 
     desks: tuple[Desk, ...]
+    operator: Notify = NOBODY
     by_id: Mapping[str, Desk] = field(init=False, repr=False, compare=False)
     _where: dict[tuple[str, Role], str] = field(init=False, repr=False, compare=False)
 

@@ -1,7 +1,7 @@
 """`pace.yaml`: the configuration of another directory at other times, as a demonstration needs it.
 
 A configuration directory holds the three files, or this one. It changes by when and for how long, and whether
-a desk reports; never who takes what.
+a desk reports and how it is told; never who takes what.
 """
 
 import os
@@ -12,14 +12,17 @@ from typing import Final
 
 import yaml
 
+from policy.desk_file import read_operator
 from policy.desk_times import TIME_FIELDS, DeskTimes, Layer
 from policy.desks import Desk, DeskTable, Reporting
 from policy.documents import Document
+from policy.notify import Notify
+from policy.notify_file import NotifyReader
 from policy.problems import Problem, one_of, quote
 
 NAME: Final = "pace.yaml"
-_FIELDS: Final = {"like": True, "defaults": False, "desks": False}
-_DESK_FIELDS: Final = {"reporting": False, **TIME_FIELDS}
+_FIELDS: Final = {"like": True, "defaults": False, "operator": False, "desks": False}
+_DESK_FIELDS: Final = {"reporting": False, "notify": False, **TIME_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class _Entry:
     key: yaml.Node
     reporting: Reporting | None
     times: Layer
+    notify: Notify | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Pace:
     _times: DeskTimes
     _defaults: Layer
     _desks: Mapping[str, _Entry]
+    _operator: Notify | None = None
 
     @property
     def problems(self) -> list[Problem]:
@@ -51,13 +56,17 @@ class Pace:
             if desk not in table.by_id:
                 expected = f"a desk of {file}: {one_of(table.by_id, desk)}"
                 self._times.document.note(entry.key, f"the unknown desk {quote(desk)}", expected)
-        return DeskTable(tuple(self._change(desk, file) for desk in table.desks))
+        desks = tuple(self._change(desk, file) for desk in table.desks)
+        return DeskTable(desks, table.operator if self._operator is None else self._operator)
 
     def _change(self, desk: Desk, file: Path) -> Desk:
         entry = self._desks.get(desk.id)
         origin = f"desk {quote(desk.id)} in {file}"
         settled = self._times.settle(desk, origin, self._defaults, entry.times if entry else {})
-        return replace(settled, reporting=(entry and entry.reporting) or desk.reporting)
+        if entry is None:
+            return settled
+        notify = desk.notify if entry.notify is None else entry.notify
+        return replace(settled, reporting=entry.reporting or desk.reporting, notify=notify)
 
 
 def read_pace(directory: Path, instead_of: tuple[str, ...]) -> Pace | None:
@@ -78,8 +87,10 @@ def read_pace(directory: Path, instead_of: tuple[str, ...]) -> Pace | None:
     defaults: Layer = {}
     if "defaults" in parts:
         defaults = times.read(document.fields(parts["defaults"], "`defaults`", TIME_FIELDS), "`defaults`")
-    desks = _read_desks(times, parts["desks"]) if "desks" in parts else {}
-    return Pace(like, times, defaults, desks)
+    notifies = NotifyReader(document, directory)
+    operator = read_operator(notifies, parts["operator"]) if "operator" in parts else None
+    desks = _read_desks(times, notifies, parts["desks"]) if "desks" in parts else {}
+    return Pace(like, times, defaults, desks, operator)
 
 
 def _read_like(document: Document, node: yaml.Node, directory: Path) -> Path | None:
@@ -96,7 +107,7 @@ def _read_like(document: Document, node: yaml.Node, directory: Path) -> Path | N
     return like
 
 
-def _read_desks(times: DeskTimes, node: yaml.Node) -> dict[str, _Entry]:
+def _read_desks(times: DeskTimes, notifies: NotifyReader, node: yaml.Node) -> dict[str, _Entry]:
     desks = {}
     for desk, key, value in times.document.entries(node, "`desks`"):
         what = f"desk {quote(desk)}"
@@ -104,5 +115,6 @@ def _read_desks(times: DeskTimes, node: yaml.Node) -> dict[str, _Entry]:
         reporting = None
         if "reporting" in fields:
             reporting = times.document.code(fields["reporting"], "`reporting`", Reporting)
-        desks[desk] = _Entry(key, reporting, times.read(fields, what))
+        notify = notifies.read(fields["notify"], what) if "notify" in fields else None
+        desks[desk] = _Entry(key, reporting, times.read(fields, what), notify)
     return desks

@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import Final
 
 from policy.configuration import Configuration
+from policy.notify import DeskTopic
 from policy.partners import DEFAULT_WINDOW_DAYS, Partner
 from schemas import topics
 from schemas.codes import Lane
+from schemas.notices import OPERATOR
 
 INGRESS_DAYS: Final = 14
 TEST_INGRESS_DAYS: Final = 1
@@ -26,6 +28,7 @@ TRACK_DAYS: Final = 90
 OUTCOME_DAYS: Final = 30
 REROUTE_DAYS: Final = 30
 NOTICE_DAYS: Final = 7
+DESK_NOTICE_DAYS: Final = 30
 
 BATCH_BYTES: Final = 1_048_588
 """Largest batch (Kafka's own default). librdkafka fills batches up to 1,000,000 bytes and does not split one
@@ -67,6 +70,15 @@ def queue_topics(configuration: Configuration) -> tuple[str, ...]:
     return tuple(topics.queue(desk.id, lane) for desk in configuration.desks.desks for lane in Lane)
 
 
+def told_by_topic(configuration: Configuration) -> tuple[str, ...]:
+    """The desks, and `operator`, that have a channel on Kafka."""
+    table = configuration.desks
+    whom = {**{desk.id: desk.notify for desk in table.desks}, OPERATOR: table.operator}
+    return tuple(
+        name for name, notify in whom.items() if any(isinstance(way, DeskTopic) for way in notify.channels.values())
+    )
+
+
 def payload_gone_after(spec: TopicSpec, retention_check_ms: int = RETENTION_CHECK_MS) -> timedelta:
     """How long after the broker appended a record its bytes are on no broker's disk any more, at the latest.
 
@@ -87,6 +99,8 @@ def _plan(configuration: Configuration) -> Iterator[TopicSpec]:
         yield _spec(topics.status(desk.id), 1, STATUS_DAYS)
         if desk.track:
             yield _spec(topics.track(desk.id), 1, TRACK_DAYS)
+    for whom in told_by_topic(configuration):
+        yield _spec(topics.notice(whom), 1, DESK_NOTICE_DAYS)
     yield _spec(topics.QUARANTINE, 1, QUARANTINE_DAYS)
     yield _spec(topics.NOTICE, 1, NOTICE_DAYS)
     yield _spec(topics.REROUTE, 1, REROUTE_DAYS, fixed=True)

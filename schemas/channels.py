@@ -89,6 +89,11 @@ CHANNELS: Final = (
         "notice", topics.NOTICE, "notice", "the ledger", "the notifier", 7,
         "What somebody has to be told.",
     ),
+    Channel(
+        "deskNotice", topics.notice(DESK), "message", "the notifier", "the desk", 30,
+        "Only for a desk, or `operator`, whose `notify` has a channel with `kafka: true`. One partition. A message may "
+        "come twice: then `ce_id` is the same.",
+    ),
 )  # fmt: skip
 
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
@@ -142,6 +147,7 @@ def _headers(properties: dict[str, Any], required: Iterable[str] | None = None) 
 _KEYED: Final = {"kafka": {"key": _text(REPORT_PATTERN, "The report"), "bindingVersion": BINDING}}
 _BY_ROUTER: Final = ("/services/router", "<topic>/<partition>/<offset> of the ingress record")
 _BY_DESK: Final = ("/desks/<desk>", "chosen by the desk, unique there")
+_BY_NOTIFIER: Final = ("/services/notifier", "the same however often it is sent; of a webhook, `webhook-id`")
 _BY_LEDGER: Final = ("/services/ledger", "chosen by the ledger, unique there")
 
 
@@ -178,6 +184,10 @@ def _messages() -> dict[str, Any]:
         "notice": _event("notice", "How a group of what is open stands", _BY_LEDGER, "at", keyed=False) | {
                    "bindings": {"kafka": {"key": _text(SLUG_PATTERN, "The desk, or operator"),
                                           "bindingVersion": BINDING}}},
+        "message": _event("message", "What a desk is told, as a webhook brings it", _BY_NOTIFIER, "timestamp",
+                          keyed=False) | {
+                   "bindings": {"kafka": {"key": _text(r"^[a-z][a-z0-9/_-]{0,95}$", "The group: in one order"),
+                                          "bindingVersion": BINDING}}},
     }  # fmt: skip
 
 
@@ -204,7 +214,7 @@ _OPERATIONS: Final = {
         ["queue", "receipt", "quarantine", "seen", "seenTest", "seenReroute"],
     ),
     "ledger": (["queue", "receipt", "status", "track"], ["notice", "outcome", "reroute"]),
-    "notifier": (["notice"], []),
+    "notifier": (["notice"], ["deskNotice"]),
 }
 """Service → (channels it reads, channels it writes)."""
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from schemas.channels import asyncapi
 from schemas.envelope import Envelope
+from schemas.message import Message
 from schemas.notices import Notice
 from schemas.records import OutcomeEvent, QuarantineNote, Receipt, RerouteCommand, StatusEvent, TrackEvent
 
@@ -27,6 +28,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "quarantine": QuarantineNote,
     "reroute": RerouteCommand,
     "notice": Notice,
+    "message": Message,
 }
 
 _PRINTABLE_ASCII: Final = {"not": {"pattern": "[^!-~]"}}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from services.ledger import document as ledger
+from services.notifier import document as notifier
 from services.router import document as router
 from tests.samples import configuration
 
@@ -127,7 +128,7 @@ def page_expressions() -> list[str]:
 @cache
 def exposed() -> Mapping[str, tuple[str, ...]]:
     """Every series that the code exposes: name → labels."""
-    pages = router.page(configuration()), ledger.page(configuration())
+    pages = router.page(configuration()), ledger.page(configuration()), notifier.page()
     return {
         name + suffix: (*labels, "le") if suffix == "_bucket" else labels
         for written in pages

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -17,12 +18,16 @@ from policy.configuration import Configuration, ConfigurationError, Problem, loa
 from policy.desk_times import times_of
 from policy.desks import DeskTable, Reporting
 from policy.durations import write_duration
+from policy.notify import Channel, DeskTopic, Email, Webhook
 from policy.topics import queue_topics, topic_plan
+from schemas.notices import OPERATOR
 from services.console import output
 from services.runtime.exits import DONE, USAGE, CannotRun
 from services.runtime.settings import SharedSettings
+from services.runtime.webhook_keys import WrongKeys, read_keys
 
 PROBE_SECONDS: Final = 60.0
+_KINDS: Final[Mapping[type[Channel], str]] = {Webhook: "webhook", Email: "email", DeskTopic: "kafka"}
 NAMED_DESKS: Final = 12
 """So many are named in a line; more are only counted."""
 
@@ -32,7 +37,8 @@ def command(as_json: output.Json = False) -> None:
 
     Reads desks.yaml, partners.yaml and triage.yaml (or pace.yaml) from REFERRAL_CONFIG_DIR, and the
     environment as each service would; starts nothing and asks no broker. Tells by when each desk must have
-    looked, when it counts as silent, and how long its entries and the evidence in them last. Secrets are masked.
+    looked, when it counts as silent, how long its entries and the evidence in them last, and who is told by what.
+    The secret files of webhooks are read and checked, and nothing of them is shown. Secrets are masked.
     Exit code 2 when there is a problem: each with its file and line or its variable, what was found and what
     would be right.
 
@@ -49,7 +55,9 @@ def command(as_json: output.Json = False) -> None:
     configuration: dict[str, Any] = {"directory": str(directory)}
     wrong_files: tuple[Problem, ...] = ()
     try:
-        configuration |= summary(load(directory))
+        loaded = load(directory)
+        configuration |= summary(loaded)
+        wrong_files = tuple(wrong_secrets(loaded.desks))
     except ConfigurationError as error:
         wrong_files = error.problems
     variables = {service: answer["variables"] for service, answer in found.items()}
@@ -98,8 +106,30 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "queues": len(queue_topics(configuration)),
         "topics": len(topic_plan(configuration)),
         "unreported": [desk.id for desk in configuration.desks.desks if desk.reporting is Reporting.NONE],
+        "told": told(configuration.desks),
         "times": times(configuration.desks),
     }
+
+
+def told(table: DeskTable) -> list[str]:
+    """Whom somebody tells, and by which kinds of channel: `nl (webhook, email)`."""
+    whom = {**{desk.id: desk.notify for desk in table.desks}, OPERATOR: table.operator}
+    return [
+        f"{name} ({', '.join(dict.fromkeys(_KINDS[type(way)] for way in notify.channels.values()))})"
+        for name, notify in whom.items()
+        if notify.channels
+    ]
+
+
+def wrong_secrets(table: DeskTable) -> Iterator[Problem]:
+    """What is wrong with the secret files that webhooks name. The notifier could not send by them."""
+    notifies = [*(desk.notify for desk in table.desks), table.operator]
+    ways = [way for notify in notifies for way in notify.channels.values() if isinstance(way, Webhook)]
+    for file in dict.fromkeys(way.secret_file for way in ways):
+        try:
+            read_keys(file)
+        except WrongKeys as wrong:
+            yield Problem(str(file), wrong.line, wrong.found, wrong.expected)
 
 
 def times(table: DeskTable) -> list[dict[str, Any]]:

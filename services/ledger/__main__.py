@@ -14,7 +14,6 @@ from policy.configuration import Configuration, ConfigurationError, load
 from services.ledger.database import check_slot, connect, held_alone, migrate
 from services.ledger.inputs import inputs
 from services.ledger.metrics import LedgerMetrics
-from services.ledger.page.access import access
 from services.ledger.page.routes import routes
 from services.ledger.service import Ledger
 from services.ledger.settings import LedgerSettings
@@ -22,6 +21,7 @@ from services.runtime import exits, loop
 from services.runtime.http import serve
 from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
+from services.runtime.page.access import access
 from services.runtime.rendered import Rendered
 from services.runtime.settings import KafkaSettings, SharedSettings, read
 
@@ -36,7 +36,7 @@ async def _serve(configuration: Configuration, kafka: KafkaSettings, settings: L
         desks, tracked = settings.chosen(known), settings.tracked(known)
     except ValueError as error:
         raise exits.WrongUse(f"REFERRAL_LEDGER_DESKS or REFERRAL_LEDGER_TRACK: {error}") from None
-    shown_to = access(settings.host, settings.token_file)
+    shown_to = access(settings.host, settings.token_file, "REFERRAL_LEDGER_")
     await reach(kafka)
     engine = connect(settings.database_url.get_secret_value())
     with held_alone(engine):

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
-from services.ledger.reader import Place
 from services.ledger.streams import (
     NONE,
     Checkpoint,
@@ -19,6 +18,7 @@ from services.ledger.streams import (
     disagreements,
     residue,
 )
+from services.runtime.topic_reader import Place
 
 EVERY_S: Final = 5.0
 LATE_S: Final = 60.0

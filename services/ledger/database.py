@@ -1,123 +1,44 @@
-"""The engine, the schema's version, and the lease: who may write. SQLite (WAL) or PostgreSQL."""
+"""The ledger's database: `services.runtime.database` with the ledger's own tables."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, select
 
 from services.ledger.tables import lease, notes
-from services.runtime.exits import CannotRun, WrongUse
+from services.runtime import database
+from services.runtime.database import LEASE_MS, Deposed, Held, connect
+from services.runtime.exits import CannotRun
+
+__all__ = [
+    "DEFAULT_URL",
+    "LEASE_MS",
+    "Deposed",
+    "Held",
+    "check_slot",
+    "connect",
+    "give_up_lease",
+    "held_alone",
+    "migrate",
+    "remember_cluster",
+    "remember_slot",
+    "take_lease",
+    "writing",
+]
 
 DEFAULT_URL: Final = "sqlite:///var/ledger.db"
-LEASE_MS: Final = 6_000
-"""How long a lease holds without being renewed: a standby takes over within this and one look more."""
-_MIGRATING: Final = 7_462_001
-"""PostgreSQL's lock for changing the schema: any number that nothing else in the database takes."""
-CLUSTER: Final = "cluster"
+SERVICE: Final = "ledger"
 SLOT: Final = "slot_seconds"
-
-
-class Deposed(Exception):  # noqa: N818 - said as it reads
-    """Another ledger holds the lease: nothing of this transaction may be written, and nothing remembered holds."""
-
-
-def connect(url: str) -> Engine:
-    """An engine whose every connection is set up. WrongUse for a URL that is none of the two kinds."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise WrongUse(
-            "DATABASE_URL: not a database URL; expected sqlite:///path or postgresql://user@host/name"
-        ) from None
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise WrongUse(
-            f"DATABASE_URL: found the kind {parsed.get_backend_name()!r}; expected sqlite:///path or postgresql://user@host/name"
-        )
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
-    return _postgresql(parsed)
-
-
-def _postgresql(url: URL) -> Engine:
-    """The server ends a transaction in which nothing is said for as long as the lease holds.
-
-    A ledger that is paused in the middle of one has the lease's row locked: its standby would wait until it wakes.
-    """
-    options = url.query.get("options", ()), f"-c idle_in_transaction_session_timeout={LEASE_MS}"
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        pool_size=4,
-        hide_parameters=True,
-        connect_args={"options": " ".join(str(option) for option in options if option)},
-    )
-
-
-def _sqlite(url: Any) -> Engine:
-    if url.database in (None, "", ":memory:"):
-        raise WrongUse("DATABASE_URL: a database in memory would forget; expected sqlite:///path")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 15})
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        """WAL lets the page read while the ledger writes. NORMAL: a power cut may undo the last transactions, whole;
-        positions are undone with them, and the topics are read again from there."""
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            "cache_size=-65536",
-            "temp_store=MEMORY",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine
 
 
 def migrate(engine: Engine) -> None:
     """Bring the schema to this version. CannotRun where the database is out of reach or newer than this program."""
-    config = Config()
-    config.set_main_option("script_location", str(files("services.ledger") / "migrations"))
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # a standby that starts beside it would make the same tables
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except OperationalError as error:
-        raise CannotRun(
-            f"the ledger's database is out of reach ({type(error.orig).__name__}): everything it counts is there; "
-            "start it, or set DATABASE_URL"
-        ) from None
-    except SQLAlchemyError as error:
-        raise CannotRun(f"the ledger's database cannot be used ({type(error).__name__})") from None
+    database.migrate(engine, SERVICE)
 
 
 def remember_cluster(connection: Connection, cluster_id: str) -> None:
     """Positions mean something in one cluster only. CannotRun where the database belongs to another."""
-    found = connection.execute(select(notes.c.value).where(notes.c.name == CLUSTER)).scalar()
-    if found is None:
-        connection.execute(notes.insert().values(name=CLUSTER, value=cluster_id))
-    elif found != cluster_id:
-        raise CannotRun(
-            f"this database is the ledger of the cluster {found}, and KAFKA_BOOTSTRAP_SERVERS leads to {cluster_id}: "
-            "its positions mean nothing there; name another database with DATABASE_URL"
-        )
+    database.remember_cluster(connection, notes, SERVICE, cluster_id)
 
 
 def check_slot(connection: Connection, slot_ms: int) -> bool:
@@ -139,68 +60,21 @@ def remember_slot(connection: Connection, slot_ms: int) -> bool:
     return True
 
 
-@contextmanager
-def held_alone(engine: Engine) -> Iterator[None]:
+def held_alone(engine: Engine) -> AbstractContextManager[None]:
     """One ledger for a SQLite file, from start to end: CannotRun while another has it. PostgreSQL has the lease."""
-    path = engine.url.database
-    if engine.dialect.name != "sqlite" or path is None:
-        yield
-        return
-    with Path(f"{path}.lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise CannotRun(
-                f"another ledger (pid {file.read().strip() or 'unknown'}) has {path}: one at a time writes a SQLite "
-                "file; end that one, or use PostgreSQL (DATABASE_URL), where a second one stands by"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The lease as this ledger has it."""
-
-    epoch: int
-    until_ms: int
+    return database.held_alone(engine, SERVICE)
 
 
 def take_lease(engine: Engine, holder: str, now_ms: int) -> Held | None:
     """The lease, where nobody holds it now; None while somebody does. Taking it fences whoever had it before."""
-    with engine.begin() as connection:
-        row = connection.execute(select(lease).with_for_update()).one_or_none()
-        if row is None:
-            connection.execute(lease.insert().values(id=1, epoch=1, holder=holder, until_ms=now_ms + LEASE_MS))
-            return Held(1, now_ms + LEASE_MS)
-        alone = connection.dialect.name == "sqlite"  # nobody else has the file: `held_alone`
-        if row.until_ms > now_ms and row.holder != holder and not alone:
-            return None
-        taken = connection.execute(
-            lease.update()
-            .where(lease.c.epoch == row.epoch)
-            .values(epoch=row.epoch + 1, holder=holder, until_ms=now_ms + LEASE_MS)
-        )
-        return Held(row.epoch + 1, now_ms + LEASE_MS) if taken.rowcount else None
+    return database.take_lease(engine, lease, holder, now_ms)
 
 
-@contextmanager
-def writing(engine: Engine, epoch: int, now_ms: int) -> Iterator[Connection]:
-    """A transaction that only the holder of the lease can make; its first statement renews it. Raises Deposed.
-
-    The row is also the lock under which everything is written: queue and status paths cannot overtake each other.
-    """
-    with engine.begin() as connection:
-        renewed = connection.execute(lease.update().where(lease.c.epoch == epoch).values(until_ms=now_ms + LEASE_MS))
-        if not renewed.rowcount:
-            raise Deposed
-        yield connection
+def writing(engine: Engine, epoch: int, now_ms: int) -> AbstractContextManager[Connection]:
+    """A transaction that only the holder of the lease can make; its first statement renews it. Raises Deposed."""
+    return database.writing(engine, lease, epoch, now_ms)
 
 
 def give_up_lease(engine: Engine, epoch: int) -> None:
     """So that a standby need not wait."""
-    with engine.begin() as connection:
-        connection.execute(lease.update().where(lease.c.epoch == epoch).values(until_ms=0))
+    database.give_up_lease(engine, lease, epoch)

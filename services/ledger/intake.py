@@ -11,7 +11,6 @@ from schemas.notices import Notice
 from services.ledger.batch import Batch
 from services.ledger.inputs import Input, Kind
 from services.ledger.known import Placed
-from services.ledger.reader import Place
 from services.ledger.reading import (
     Arrival,
     Fault,
@@ -25,6 +24,7 @@ from services.ledger.reading import (
     read_status,
     read_track,
 )
+from services.runtime.topic_reader import Place
 
 Value = Arrival | Receipted | Placed | Tracked | Notice | None
 

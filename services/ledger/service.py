@@ -14,16 +14,17 @@ from services.ledger.database import Deposed, give_up_lease, take_lease
 from services.ledger.figures import Figures
 from services.ledger.inputs import Input
 from services.ledger.publisher import Publisher
-from services.ledger.reader import TopicReader
 from services.ledger.session import Session
 from services.ledger.terms import terms
 from services.runtime.exits import CannotRun
 from services.runtime.log import Event, logger, places
 from services.runtime.settings import KafkaSettings
+from services.runtime.topic_reader import TopicReader
 
 LOOK_S: Final = 1.0
 """How often a standby looks whether the lease is free."""
 PAUSE_S: Final = 1.0
+GROUP: Final = "referral-ledger"
 
 log = logger()
 
@@ -75,7 +76,7 @@ class Ledger:
 
     def _serve(self, epoch: int, stop: threading.Event) -> None:
         """One session; whatever it remembered goes with it."""
-        reader, publisher = TopicReader(self._kafka), Publisher(self._kafka)
+        reader, publisher = TopicReader(self._kafka, GROUP), Publisher(self._kafka)
         try:
             session = Session(
                 self._configuration,

@@ -23,7 +23,6 @@ from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read, Value, read, take
 from services.ledger.known import Known, Placed, ReportKey, is_wide
 from services.ledger.publisher import Publisher
-from services.ledger.reader import Place, TopicReader
 from services.ledger.reading import (
     Arrival,
     Commanded,
@@ -36,6 +35,7 @@ from services.ledger.tally import OVERDUE
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
 from services.runtime.log import Event, Name, logger
+from services.runtime.topic_reader import Place, TopicReader
 
 POLL_S: Final = 0.1
 SWEEP_S: Final = 1.0

@@ -51,6 +51,13 @@ class Event(StrEnum):
     SESSION_FAILED = "session_failed"
     EVENT_REFUSED = "event_refused"
     BROKERS_DOWN = "brokers_down"
+    NOTICE_REFUSED = "notice_refused"
+    ENDPOINT_DISABLED = "endpoint_disabled"
+    ENDPOINT_DEAD = "endpoint_dead"
+    ENDPOINT_REVIVED = "endpoint_revived"
+    DELIVERY_FAILED = "delivery_failed"
+    DATABASE_FAILED = "database_failed"
+    FORGOTTEN = "forgotten"
     FOREIGN_LOG = "foreign_log"
 
 

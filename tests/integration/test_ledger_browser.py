@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ledger.figures import Figures
-from services.ledger.page.access import Access
 from services.ledger.page.routes import routes
 from services.runtime.http import serve
+from services.runtime.page.access import Access
 from tests.ledger_world import NOW_MS, with_unreporting, world
 
 playwright: Any = pytest.importorskip("playwright.async_api", reason="playwright is missing: the page in a browser")

@@ -16,6 +16,23 @@ from policy.triage_file import read_triage
 DEPLOY = Path(__file__).parents[2] / "deploy"
 READERS = {"desks": read_desks, "partners": read_partners, "triage": read_triage}
 SOURCES = {name: (DEPLOY / f"{name}.yaml").read_bytes() for name in READERS}
+TOLD = """desks:
+  nl:
+    notify:
+      time_zone: Europe/Amsterdam
+      quiet: {from: 22:00, until: 07:00}
+      digest: 08:30
+      report_numbers: true
+      channels:
+        duty: {webhook: https://duty.police.example/n, secret_file: nl.keys, networks: [10.1.0.0/16, fd00::/32]}
+        mail: {email: [duty@police.example]}
+        topic: {kafka: true}
+      ladder:
+        - {after: 0s, channels: [duty, topic]}
+        - {after: 15m, channels: [duty, mail]}
+      repeat: 4h
+operator: {notify: {channels: {mail: {email: o@p.example}}}}
+"""
 PACE = (DEPLOY / "demo" / "pace.yaml").read_bytes().replace(b"like: ..", f"like: {DEPLOY}".encode())
 PIECES = st.sampled_from(
     [b"", b"\n", b"  ", b"\t", b":", b": ", b"- ", b"{", b"}", b"[", b"]", b",", b"'", b'"', b"&a ", b"*a"]
@@ -86,6 +103,15 @@ def test_a_small_change_anywhere_in_a_pace_file(data: st.DataObject) -> None:
         assert problem.found
         assert problem.expected
         assert len(str(problem).splitlines()) == 1
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_a_small_change_anywhere_in_who_is_told(data: st.DataObject) -> None:
+    source = TOLD.encode()
+    start = data.draw(st.integers(0, len(source)))
+    end = min(len(source), start + data.draw(st.integers(0, 12)))
+    problems_in("desks", source[:start] + data.draw(PIECES) + source[end:])
 
 
 @given(st.binary(max_size=80))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.ledger.page.access import Access
 from services.ledger.page.routes import routes
 from services.runtime.http import serve
+from services.runtime.page.access import Access
 from tests.console_command import referrals
 from tests.ledger_world import NOW_MS, with_unreporting, world
 

@@ -114,6 +114,29 @@ def test_a_problem_in_a_file_is_told_with_its_line_and_is_2(tmp_path: Path) -> N
     assert f"partners.yaml:{line}: found" in ran.err
 
 
+def test_who_is_told_is_said_and_a_secret_file_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
+    for name in ("desks.yaml", "partners.yaml", "triage.yaml"):
+        (tmp_path / name).write_text((DEPLOY / name).read_text())
+    notify = "notify: {channels: {duty: {webhook: 'https://h.example/', secret_file: at.keys}, bus: {kafka: true}}}"
+    desks = tmp_path / "desks.yaml"
+    desks.write_text(desks.read_text().replace("  at: {name: Austria}", f"  at: {{name: Austria, {notify}}}"))
+    here = {"REFERRAL_CONFIG_DIR": str(tmp_path)}
+    ran = referrals("check-config", environment=here)
+    assert (ran.code, ran.err) == (
+        2,
+        f"{tmp_path}/at.keys: found no such file; expected the secret file that a webhook of desks.yaml names\n",
+    )
+    (tmp_path / "at.keys").write_text("open-sesame\n")
+    ran = referrals("check-config", environment=here)
+    assert ran.code == 2
+    assert f"{tmp_path}/at.keys:1: found a line that is no key" in ran.err
+    assert "open-sesame" not in ran.out + ran.err
+    (tmp_path / "at.keys").write_text(f"whsec_{'c2VzYW1l' * 4}\n")
+    ran = referrals("check-config", environment=here)
+    assert ran.code == 0, ran.err
+    assert "told: at (webhook, kafka)\n" in ran.out
+
+
 def test_a_problem_in_a_services_settings_is_told_and_is_2() -> None:
     ran = referrals("check-config", environment={"REFERRAL_ROUTER_PORT": "many"})
     assert ran.code == 2

@@ -6,7 +6,7 @@ import pytest
 
 from services.ledger.history import Span
 from services.ledger.page import charts
-from services.ledger.page.markup import Html, element, fragment
+from services.runtime.page.markup import Html, element, fragment
 
 SPANS = [Span(1_000, 40, 10), Span(2_000, 20, 30), Span(3_000, 0, 0)]
 

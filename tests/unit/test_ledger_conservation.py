@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from services.ledger.conservation import EVERY_S, Conservation
-from services.ledger.reader import Place
 from services.ledger.streams import Stream, StreamKey
+from services.runtime.topic_reader import Place
 from tests.unit.ledger_world import SOURCE, Ledger, arrival, receipt
 
 

@@ -20,14 +20,14 @@ from policy.configuration import Configuration
 from policy.desks import Desk
 from schemas.codes import EntryState, Lane
 from services.ledger.figures import Figures
-from services.ledger.page import routes as page_routes
-from services.ledger.page.access import Access, access, is_loopback
 from services.ledger.page.api import openapi
 from services.ledger.page.definitions import DEFINITIONS
 from services.ledger.page.routes import routes
 from services.ledger.settings import LedgerSettings
 from services.runtime.exits import WrongUse
 from services.runtime.http import application
+from services.runtime.page.access import Access, access, is_loopback
+from services.runtime.page.frame import STYLESHEET
 from services.runtime.settings import read
 from tests.ledger_world import NOW_MS, UNREPORTING, Counted, configured, with_unreporting, world
 from tests.samples import DEPLOY
@@ -36,7 +36,7 @@ TOKEN = "a-token-of-some-length"
 PAGES = ("/", "/definitions", "/desks/nl", "/desks/in", "/desks/fr")
 ALL = (*PAGES, "/api/backlog", "/api/backlog.csv", "/api/openapi.json", "/page.css")
 VOID = {"meta", "link"}
-CSS = Path(page_routes.__file__).with_name("page.css").read_text(encoding="utf-8")
+CSS = STYLESHEET.read_text(encoding="utf-8")
 
 
 def client(
@@ -348,11 +348,12 @@ def test_nothing_can_be_changed(method: str, path: str) -> None:
 def test_an_address_others_can_reach_needs_a_token(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.7", "ledger.example"):
         with pytest.raises(WrongUse, match=r"^REFERRAL_LEDGER_TOKEN_FILE: missing; REFERRAL_LEDGER_HOST="):
-            access(host, None)
+            access(host, None, "REFERRAL_LEDGER_")
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\nsecond line\n", encoding="utf-8")
-    assert access("0.0.0.0", file) == Access(TOKEN)
-    assert access("127.0.0.1", None) == access("::1", None) == Access(None)
+    assert access("0.0.0.0", file, "REFERRAL_LEDGER_") == Access(TOKEN)
+    for loopback in ("127.0.0.1", "::1"):
+        assert access(loopback, None, "REFERRAL_LEDGER_") == Access(None)
     assert is_loopback("127.8.9.1")
 
 
@@ -366,11 +367,11 @@ def test_a_ledger_does_not_start_on_an_address_others_can_reach_without_a_token(
 def test_a_token_that_can_be_guessed_or_not_be_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "token"
     with pytest.raises(WrongUse, match="cannot be read"):
-        access("0.0.0.0", file)
+        access("0.0.0.0", file, "REFERRAL_LEDGER_")
     for text in ("", "\n", "short", f"\n{TOKEN}"):
         file.write_text(text, encoding="utf-8")
         with pytest.raises(WrongUse, match="at least 16"):
-            access("0.0.0.0", file)
+            access("0.0.0.0", file, "REFERRAL_LEDGER_")
 
 
 def test_the_token_file_is_a_setting() -> None:

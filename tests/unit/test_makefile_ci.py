@@ -25,7 +25,7 @@ class Machine:
             found = shutil.which(tool)
             assert found is not None
             (self.path / tool).symlink_to(found)
-        for name in ("java", "mvn", "promtool", "amtool", "psql", "chromium", "kcat", "make", "apt-get"):
+        for name in ("java", "mvn", "promtool", "amtool", "psql", "chromium", "node", "npm", "kcat", "make", "apt-get"):
             self.stub(self.path / name)
         self.stub(self.path / "id", "echo 0", quiet=True)
         self.stub(self.path / "docker", NO_ENGINE, quiet=True)

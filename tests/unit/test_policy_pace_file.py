@@ -121,7 +121,12 @@ def test_a_pace_file_that_changes_nothing_is_the_other_directory(path: Path) -> 
         ("like: ..\n", f"like: {MARK}.\n", "`.`, which has a `pace.yaml` itself", "the directory"),
         ("like: ..\ndefaults", f"{MARK}defaults", "the pace file without `like`", "a line `like: …`"),
         ("desks:\n", f"{MARK}desk:\n", "unknown field `desk` in the pace file", "`desks`"),
-        ("desks:\n", f"{MARK}countries: {{AT: be}}\ndesks:\n", "unknown field `countries`", "like, defaults, desks"),
+        (
+            "desks:\n",
+            f"{MARK}countries: {{AT: be}}\ndesks:\n",
+            "unknown field `countries`",
+            "like, defaults, operator, desks",
+        ),
         ("  keep: 30m\n", f"  keep: {MARK}30\n", "`30`", "`keep`: a whole number with s, m, h or d"),
         ("  keep: 30m\n", f"  {MARK}reporting: none\n", "unknown field `reporting` in `defaults`", "one of targets"),
         ("  keep: 30m\n", f"  keep: {MARK}&a 30m\n", "anchor", "without anchors"),

@@ -100,3 +100,15 @@ def test_it_states_when_a_rejected_payload_is_gone() -> None:
         str(payload_gone_after(plan["referral.ingress.ncmec.v1"])),
         str(payload_gone_after(plan["referral.ingress.ncmec.test.v1"])),
     ]
+
+
+def test_the_notify_it_shows_is_one(tmp_path: Path) -> None:
+    directory = copy_deploy(tmp_path)
+    (shown,) = (block for block in blocks("yaml") if block.startswith("operator:"))
+    operator, desk = shown.split("desks:\n")
+    edit(directory / DESKS, "\ndesks:\n", f"\n{operator}desks:\n")
+    edit(directory / DESKS, "  at: {name: Austria}\n", desk)
+    table = load(directory).desks
+    assert table.by_id["at"].notify.repeat_seconds == 4 * 3600
+    assert table.operator.channels.keys() == {"mail"}
+    assert Desk("", "").notify.repeat_seconds == 24 * 3600

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from policy.configuration import load
+from policy.configuration import Configuration, load
+from policy.desks import DeskTable
+from policy.notify import DeskTopic, Notify, Rung
 from policy.topics import topic_plan
 from schemas.channels import CHANNELS, DAY_MS, Channel
 from schemas.generate import HERE
@@ -55,9 +58,16 @@ def test_header_and_key_schemas_are_schemas() -> None:
                 Draft202012Validator.check_schema(schema)
 
 
+def with_a_topic_for_notices(configuration: Configuration) -> Configuration:
+    """Nobody has one unless it is asked for."""
+    notify = Notify(channels={"topic": DeskTopic("topic")}, rungs=(Rung(0, ("topic",)),))
+    desks = tuple(replace(desk, notify=notify) if desk.id == "nl" else desk for desk in configuration.desks.desks)
+    return replace(configuration, desks=DeskTable(desks))
+
+
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
 def test_a_channel_is_kept_as_long_as_provisioning_says(channel: Channel) -> None:
-    configuration = load(ROOT / "deploy")
+    configuration = with_a_topic_for_notices(load(ROOT / "deploy"))
     partners = [partner.id for partner in configuration.partners.partners]
     address = channel.address.format(partner=partners[0], desk="nl", lane="urgent")
     plan = {spec.name: spec for spec in topic_plan(configuration)}

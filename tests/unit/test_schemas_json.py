@@ -179,4 +179,5 @@ def test_every_kind_of_topic_has_a_channel() -> None:
         topics.REROUTE,
         topics.SEEN_REROUTE,
         topics.NOTICE,
+        topics.notice(desk),
     }

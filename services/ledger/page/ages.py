@@ -7,11 +7,13 @@ from typing import Final
 
 from services.ledger.figures import AGE_BOUNDS_S
 from services.ledger.spans import Spans
+from services.runtime.page.saying import say_age, say_number
+
+__all__ = ["WATCHED_BOUNDS_S", "Band", "bands", "count_bands", "say_age", "say_number", "say_share"]
 
 WATCHED_BOUNDS_S: Final = (5, 15, 30, 60, 300, 900, 3_600)
 """Bounds where what is expected is seconds away (deploy/demo)."""
 _HOUR_S: Final = 3_600
-_UNITS: Final = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,6 @@ def count_bands(spans: Spans, bands: Sequence[Band], now_ms: int) -> tuple[int, 
     return tuple(found)
 
 
-def say_age(seconds: float) -> str:
-    """In the largest unit of which there are at least two, or exactly one: `36 hours`, `3 days`, `1 year`."""
-    whole = max(0, int(seconds))
-    for unit, length in _UNITS:
-        if whole >= 2 * length or whole == length:
-            return _plural(whole // length, unit)
-    return _plural(whole, "second")
-
-
-def say_number(number: int) -> str:
-    """With separators between thousands."""
-    return f"{number:,}"
-
-
 def say_share(part: int, whole: int) -> str:
     """In whole percent, never rounded to all or to none: of 1,000 with one missing it is `over 99 %`."""
     if not whole:
@@ -70,7 +58,3 @@ def say_share(part: int, whole: int) -> str:
     if 99 < percent < 100:
         return "over 99 %"
     return f"{round(percent)} %"
-
-
-def _plural(number: int, unit: str) -> str:
-    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"

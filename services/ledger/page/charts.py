@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.ledger.history import Span
-from services.ledger.page.markup import Html, element
+from services.runtime.page.markup import Html, element
 
 WIDTH: Final = 1000
 HEIGHT: Final = 240

@@ -2,7 +2,7 @@
 
 from services.ledger.page.definitions import DEFINITIONS
 from services.ledger.page.frame import page
-from services.ledger.page.markup import Html, element, fragment
+from services.runtime.page.markup import Html, element, fragment
 
 
 def definitions_page() -> str:

@@ -18,9 +18,9 @@ from services.ledger.page.frame import (
     signs,
     table,
 )
-from services.ledger.page.markup import Content, Html, element, fragment
 from services.ledger.page.parts import ages, say_drain, turnover
 from services.ledger.page.view import DeskView, World
+from services.runtime.page.markup import Content, Html, element, fragment
 
 
 def desk_page(world: World, desk: DeskView) -> str:

@@ -6,8 +6,8 @@ from services.ledger.history import Span
 from services.ledger.page import charts
 from services.ledger.page.ages import say_age, say_number
 from services.ledger.page.frame import LANES, cell, defined, minute, number, row, table
-from services.ledger.page.markup import Content, Html, element, fragment
 from services.ledger.page.view import Drain
+from services.runtime.page.markup import Content, Html, element, fragment
 
 
 def say_drain(drain: Drain) -> str:

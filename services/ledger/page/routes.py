@@ -3,34 +3,23 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from policy.configuration import Configuration
 from services.ledger.figures import Figures
-from services.ledger.page.access import Access
 from services.ledger.page.api import as_csv, backlog, openapi
 from services.ledger.page.definitions_page import definitions_page
 from services.ledger.page.desk_page import desk_page
 from services.ledger.page.frame import page
-from services.ledger.page.markup import element
 from services.ledger.page.view import World, look
 from services.ledger.page.world_page import world_page
-
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-_STYLESHEET: Final = Path(__file__).with_name("page.css")
-Endpoint = Callable[[Request], Response]
+from services.runtime.page.access import Access
+from services.runtime.page.frame import STYLESHEET
+from services.runtime.page.guard import Endpoint, guarded
+from services.runtime.page.markup import element
 
 
 def routes(
@@ -41,7 +30,7 @@ def routes(
     clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
 ) -> Sequence[BaseRoute]:
     """Every one asks for access and has the headers. They are plain functions: Starlette runs them beside the loop."""
-    stylesheet = _STYLESHEET.read_text(encoding="utf-8")
+    stylesheet = STYLESHEET.read_text(encoding="utf-8")
     described = json.dumps(openapi())
 
     def now() -> World:
@@ -84,25 +73,7 @@ def routes(
         "/api/openapi.json": description,
         "/page.css": style,
     }
-    return [Route(path, _guarded(endpoint, access)) for path, endpoint in endpoints.items()]
-
-
-def _guarded(endpoint: Endpoint, access: Access) -> Endpoint:
-    def answer(request: Request) -> Response:
-        if not access.knows(request.headers.get("host", "")):
-            words = "This ledger is open on this machine alone: ask it as 127.0.0.1 or localhost.\n"
-            response: Response = PlainTextResponse(words, status_code=421)
-        elif not access.allows(request.headers.get("authorization", "")):
-            response = PlainTextResponse(
-                "A token is needed: Bearer, or as the password of any user.\n", status_code=401
-            )
-            response.headers["WWW-Authenticate"] = 'Basic realm="referrals", charset="UTF-8"'
-        else:
-            response = endpoint(request)
-        response.headers.update(HEADERS)
-        return response
-
-    return answer
+    return [Route(path, guarded(endpoint, access, "ledger")) for path, endpoint in endpoints.items()]
 
 
 def _wants_csv(request: Request) -> bool:

@@ -21,9 +21,9 @@ from services.ledger.page.frame import (
     signs,
     table,
 )
-from services.ledger.page.markup import Content, Html, element, fragment
 from services.ledger.page.parts import turnover
 from services.ledger.page.view import DeskView, Sign, World
+from services.runtime.page.markup import Content, Html, element, fragment
 
 SHOWN: Final = 15
 """Desks that are seen at once; every one with urgent referrals past their target is."""

@@ -33,7 +33,7 @@ BREAKAGES: Final = (
     Breakage(
         "fence-unchecked",
         "a transaction is written whoever holds the lease",
-        "services.ledger.database",
+        "services.runtime.database",
         (("        if not renewed.rowcount:\n            raise Deposed\n", ""),),
         ("pause the active ledger",),
     ),

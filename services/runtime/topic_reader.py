@@ -1,4 +1,4 @@
-"""Reads every topic of the ledger from positions that the database gives. Blocking: for a thread of its own.
+"""Reads topics from positions that a database gives. Blocking: for a thread of its own.
 
 A partition counts as read up to what the client last said of it: a record's offset and one, or the end it met, which
 is behind markers and aborted records too (offsets are no count, design rule 3).
@@ -34,10 +34,10 @@ log = logger()
 class TopicReader:
     """Assigned partitions, and how far each is read."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, group: str) -> None:
         self._options = {
             **librdkafka_options(kafka),
-            "group.id": "referral-ledger",  # never joined: positions are the database's
+            "group.id": group,  # never joined: positions are the database's
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
@@ -88,8 +88,16 @@ class TopicReader:
 
         Raises KafkaException for what does not: a position that retention has overtaken is one.
         """
+        return self._records(self._consumer.consume(BATCH, timeout_s))
+
+    def await_first(self, timeout_s: float) -> list[Message]:
+        """As `poll`, which waits for as many as there may be; this returns as soon as there is one."""
+        first = self._consumer.poll(timeout_s)
+        return [] if first is None else self._records([first, *self._consumer.consume(BATCH, 0)])
+
+    def _records(self, found: Iterable[Message]) -> list[Message]:
         records = []
-        for message in self._consumer.consume(BATCH, timeout_s):
+        for message in found:
             error = message.error()
             if error is None:
                 records.append(message)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final, TypeAlias
 
-_VOID: Final = frozenset({"meta", "link"})
+_VOID: Final = frozenset({"meta", "link", "input"})
 
 
 class Html(str):

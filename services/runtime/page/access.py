@@ -36,13 +36,13 @@ class Access:
         return is_loopback(name.removeprefix("[").removesuffix("]"))
 
 
-def access(host: str, token_file: Path | None) -> Access:
-    """What the settings ask for. WrongUse where the address is reachable from elsewhere and there is no token."""
+def access(host: str, token_file: Path | None, prefix: str) -> Access:
+    """What settings with that prefix ask for. WrongUse where others can reach the address and there is no token."""
     if token_file is not None:
-        return Access(_read(token_file))
+        return Access(_read(token_file, prefix))
     if not is_loopback(host):
         raise WrongUse(
-            f"REFERRAL_LEDGER_TOKEN_FILE: missing; REFERRAL_LEDGER_HOST={host} can be reached from other machines, and "
+            f"{prefix}TOKEN_FILE: missing; {prefix}HOST={host} can be reached from other machines, and "
             "page and API are then shown only to who has a token: name a file with one on its first line, or listen "
             "on 127.0.0.1"
         )
@@ -59,16 +59,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, prefix: str) -> str:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = type(error).__name__
-        raise WrongUse(f"REFERRAL_LEDGER_TOKEN_FILE: cannot be read as UTF-8 text ({reason})") from None
+        raise WrongUse(f"{prefix}TOKEN_FILE: cannot be read as UTF-8 text ({reason})") from None
     token = lines[0].strip() if lines else ""
     if len(token) < SHORTEST:
         raise WrongUse(
-            f"REFERRAL_LEDGER_TOKEN_FILE: its first line has {len(token)} characters, expected a token of at least "
+            f"{prefix}TOKEN_FILE: its first line has {len(token)} characters, expected a token of at least "
             f"{SHORTEST}; `openssl rand -hex 32` makes one"
         )
     return token

@@ -1,0 +1,92 @@
+"""`referrals notices`: what somebody was told of and nobody has answered, and the channels by which it is told."""
+
+import time
+from datetime import datetime
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+
+from services.console import output
+from services.console.notifier_api import DEFAULT_URL, TokenFile, Url, notifier_api
+from services.runtime.exits import DONE, FOUND
+
+WATCH_SECONDS: Final = 5.0
+_HEADINGS: Final = ("desk", "lane", "what", "count", "since", "step", "next", "told", "group")
+_CHANNELS: Final = ("desk", "channel", "kind", "not taken", "oldest", "state")
+
+
+def command(
+    desk: Annotated[str | None, typer.Argument(help="Only this desk.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 5 seconds, until Ctrl-C.")] = False,
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = None,
+    as_json: output.Json = False,
+) -> None:
+    """Show what nobody has answered, and which channels do not take what they are sent.
+
+    `step` is how far up the desk's ladder; behind the last it repeats. --json gives the notifier's own document. Exit
+    code 1 when a ladder was gone through without an answer, an endpoint is disabled, or not all notices are read yet.
+
+    Examples:
+
+      referrals notices
+      referrals notices nl --watch
+      referrals notices --json | jq '.groups[] | select(.exhausted) | .group'
+    """
+    api = notifier_api(url, token_file)
+    path = "/api/notices" + (f"?desk={quote(desk)}" if desk else "")
+    try:
+        while True:
+            found = api.ask(path).document
+            _show(found, as_json)
+            if not watch:
+                break
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        pass
+    raise typer.Exit(FOUND if _is_wrong(found) else DONE)
+
+
+def _is_wrong(found: dict[str, Any]) -> bool:
+    behind = found["active"] and not found["caught_up"]
+    return bool(found["exhausted"] or behind or any(channel["disabled"] for channel in found["channels"]))
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        _HEADINGS,
+        [
+            (group["desk"], group["lane"] or "all", group["type"], group["count"], group["since"], _step(group),
+             group["due_at"] or "never", ", ".join(group["told"]) or "nobody", group["group"])
+            for group in found["groups"]
+        ],
+    )  # fmt: skip
+    waiting = [channel for channel in found["channels"] if channel["pending"] or channel["disabled"]]
+    if waiting:
+        now = datetime.fromisoformat(found["at"])
+        output.table(
+            _CHANNELS,
+            [
+                (channel["desk"], channel["channel"], channel["kind"], channel["pending"],
+                 _age(channel["oldest_at"], now), "disabled" if channel["disabled"] else "")
+                for channel in waiting
+            ],
+        )  # fmt: skip
+    if failed := len(found["failed"]):
+        output.note(f"{output.count(failed, 'message')} given up: the page of the notifier names them")
+    if found["active"] and not found["caught_up"]:
+        output.note("the notifier has NOT read all notices yet")
+
+
+def _step(group: dict[str, Any]) -> str:
+    if not group["of"]:
+        return "nobody is told"
+    return "gone through" if group["exhausted"] else f"{min(group['steps'], group['of'])} of {group['of']}"
+
+
+def _age(since: str | None, now: datetime) -> str:
+    return "" if since is None else f"{int((now - datetime.fromisoformat(since)).total_seconds())} s"

@@ -1,0 +1,67 @@
+"""A group as a message's bytes: composed once and stored, so that one number never has two bodies. Pure."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from policy.notify import Notify
+from schemas.message import TEST_TYPE, TYPE_PREFIX, Answering, Message, MessageData
+from schemas.records import serialise
+from services.notifier.group import Group
+from services.notifier.ladder import Reason, Told
+
+Invite = Callable[[str, int], Answering]
+"""(group, covers) → how that message is answered."""
+
+
+def compose(group: Group, told: Told, notify: Notify, invite: Invite, now_ms: int) -> bytes:
+    """The body for every channel of the message; `group` as it stands once it is told."""
+    notice = group.newest
+    answerable = told.reason in (Reason.STEP, Reason.UPDATE)
+    data = MessageData(
+        desk=group.desk,
+        group=group.key,
+        sequence=told.number,
+        covers=notice.sequence,
+        lane=notice.lane,
+        ends=notice.ends,
+        count=notice.count,
+        added=told.added,
+        since=broker_time(group.since_ms) if group.since_ms else None,
+        oldest_at=notice.oldest_at,
+        oldest_age_seconds=_age_seconds(notice.oldest_at, now_ms),
+        step=told.step if answerable else None,
+        day=notice.day,
+        reports=list(notice.reports) if notify.report_numbers else [],
+        lanes=list(notice.lanes),
+        acknowledge=invite(group.key, notice.sequence) if answerable else None,
+    )
+    return serialise(Message(type=f"{TYPE_PREFIX}{notice.type}", timestamp=broker_time(now_ms), data=data))
+
+
+def compose_test(desk: str, channel: str, number: int, now_ms: int) -> bytes:
+    """A message that says of itself that it is a test."""
+    data = MessageData(desk=desk, group=tried_group(desk, channel), sequence=number, covers=0, count=0)
+    return serialise(Message(type=TEST_TYPE, timestamp=broker_time(now_ms), data=data))
+
+
+def tried_group(desk: str, channel: str) -> str:
+    """The group of a channel's tests."""
+    return f"{desk}/test/{channel}"
+
+
+def message_id(group: str, number: int, channel: str) -> str:
+    """What names a message at one endpoint, at every try."""
+    return f"msg_{sha256(f'{group} {number} {channel}'.encode()).hexdigest()[:32]}"
+
+
+def broker_time(at_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def _age_seconds(since: str | None, now_ms: int) -> int | None:
+    if since is None:
+        return None
+    return max(0, now_ms // 1000 - int(datetime.fromisoformat(since).timestamp()))

@@ -1,0 +1,230 @@
+"""Who reads notices and keeps the ladders: one notifier at a time, by a lease. Blocking, in a thread of its own.
+
+Each transaction holds the lease's row, the effects and the position. Whatever fails ends the session, with all that was
+remembered; the next one begins with what the database holds.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import Message
+from pydantic import ValidationError
+
+from schemas import topics
+from schemas.notices import Notice
+from services.notifier import outbox, store
+from services.notifier.database import SERVICE, Database
+from services.notifier.figures import Figures
+from services.notifier.ladders import Effects, Ladders
+from services.notifier.tables import notes
+from services.notifier.whom import Endpoint
+from services.runtime.database import Deposed, remember_cluster
+from services.runtime.exits import CannotRun
+from services.runtime.log import Event, logger, places
+from services.runtime.settings import KafkaSettings
+from services.runtime.topic_reader import TopicReader
+
+GROUP: Final = "referral-notifier"
+LOOK_S: Final = 1.0
+"""How often a standby looks whether the lease is free."""
+PAUSE_S: Final = 1.0
+POLL_S: Final = 0.1
+RENEW_S: Final = 2.0
+WEIGH_S: Final = 1.0
+DISCOVER_S: Final = 10.0
+FORGET_S: Final = 60.0
+KEPT_MS: Final = 7 * 86_400_000
+"""How long a group that ended is remembered, with its deliveries: as long as the topic of notices."""
+TICKED: Final = 500
+FORGOTTEN: Final = 5_000
+
+log = logger()
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Of one process. `wake` is told of endpoints that have something new, from this thread."""
+
+    kafka: KafkaSettings
+    database: Database
+    ladders: Ladders
+    figures: Figures
+    holder: str
+    wake: Callable[[Iterable[Endpoint]], None]
+    fault: CannotRun | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set, or until it cannot go on (`fault`)."""
+        while not stop.is_set():
+            try:
+                held = self.database.take_lease(self.holder, _now_ms())
+                if held is None:
+                    stop.wait(LOOK_S)
+                    continue
+                self._serve(held.epoch, stop)
+            except Deposed:
+                log.warning(Event.FENCED)
+            except CannotRun as refusal:
+                self.fault = refusal
+                return
+            except Exception as error:  # noqa: BLE001 - whatever fails, what was remembered is thrown away (rule 6)
+                log.warning(Event.SESSION_FAILED, error=error, places=places(error.__traceback__))
+                stop.wait(PAUSE_S)
+
+    def _serve(self, epoch: int, stop: threading.Event) -> None:
+        reader = TopicReader(self.kafka, GROUP)
+        try:
+            session = Session(self, reader, epoch)
+            session.begin()
+            self._say(active=True)
+            log.info(Event.TOOK_OVER, epoch=epoch)
+            while not stop.is_set():
+                session.turn()
+            self.database.give_up_lease(epoch)
+        finally:
+            self._say(active=False)
+            reader.close()
+
+    def _say(self, *, active: bool) -> None:
+        with self.figures.lock:
+            self.figures.active = active
+            self.figures.caught_up = False
+            self.figures.version += 1
+
+
+class Session:
+    """The holder of one lease."""
+
+    def __init__(self, keeper: Keeper, reader: TopicReader, epoch: int) -> None:
+        self._keeper = keeper
+        self._database = keeper.database
+        self._ladders = keeper.ladders
+        self._reader = reader
+        self._epoch = epoch
+        self._due: dict[str, float] = {}
+        self._next_ms: int | None = 0
+
+    def begin(self) -> None:
+        """Take over what the database holds, and read on from there."""
+        cluster = self._reader.cluster_id()
+        now_ms = _now_ms()
+        with self._database.writing(self._epoch, now_ms) as connection:
+            remember_cluster(connection, notes, SERVICE, cluster)
+            self._positions = store.read_positions(connection)
+            effects = self._ladders.again(connection, now_ms)
+        self._done(effects)
+        self._discover()
+
+    def turn(self) -> None:
+        """Read what came and store what follows; and what the clock asks for."""
+        if messages := self._reader.await_first(self._patience_s()):
+            self._apply(messages)
+        if self._next_ms is not None and self._next_ms <= _now_ms():
+            self._tick()
+        if self._is_due("renew", RENEW_S):
+            with self._database.writing(self._epoch, _now_ms()) as connection:
+                self._next_ms = store.next_due_ms(connection)
+        if self._is_due("weigh", WEIGH_S):
+            self._weigh()
+        if self._is_due("discover", DISCOVER_S):
+            self._discover()
+        if self._is_due("forget", FORGET_S):
+            self._forget()
+
+    def _patience_s(self) -> float:
+        if self._next_ms is None:
+            return POLL_S
+        return min(POLL_S, max(0.0, (self._next_ms - _now_ms()) / 1000))
+
+    def _apply(self, messages: list[Message]) -> None:
+        found, positions, refused = _read(messages)
+        now_ms = _now_ms()
+        with self._database.writing(self._epoch, now_ms) as connection:
+            effects = self._ladders.take(connection, found, now_ms)
+            store.save_positions(connection, positions)
+            self._next_ms = store.next_due_ms(connection)
+        self._due["renew"] = time.monotonic() + RENEW_S
+        self._reader.past(positions)
+        self._done(effects)
+        if refused:
+            with self._keeper.figures.lock:
+                self._keeper.figures.refused_notices += refused
+            log.error(Event.NOTICE_REFUSED, records=refused)
+
+    def _tick(self) -> None:
+        now_ms = _now_ms()
+        with self._database.writing(self._epoch, now_ms) as connection:
+            effects = self._ladders.tick(connection, TICKED, now_ms)
+            self._next_ms = store.next_due_ms(connection)
+        self._done(effects)
+
+    def _done(self, effects: Effects) -> None:
+        """Committed: counted, and whoever delivers is woken."""
+        figures = self._keeper.figures
+        with figures.lock:
+            figures.escalations.update(effects.steps)
+            figures.last_commit_ms = _now_ms()
+            figures.version += 1
+        self._keeper.wake(effects.woken)
+
+    def _weigh(self) -> None:
+        ends = self._reader.ends(self._reader.reached)
+        behind = sum(max(0, end - self._reader.reached[place]) for place, end in ends.items())
+        with self._database.reading() as connection:
+            counted = store.count_escalating(connection)
+        figures = self._keeper.figures
+        with figures.lock:
+            figures.lag_records = behind
+            figures.caught_up = figures.caught_up or (behind == 0 and bool(ends))
+            figures.unanswered.clear()
+            figures.exhausted.clear()
+            for desk, exhausted, number in counted:
+                figures.unanswered[desk] += number
+                figures.exhausted[desk] += number if exhausted else 0
+            figures.version += 1
+
+    def _discover(self) -> None:
+        self._reader.start(self._reader.partitions([topics.NOTICE]), self._positions)
+
+    def _forget(self) -> None:
+        """What ended long ago, counted first."""
+        now_ms = _now_ms()
+        with self._database.writing(self._epoch, now_ms) as connection:
+            ended = store.ended_before(connection, now_ms - KEPT_MS, FORGOTTEN)
+            if not ended:
+                return
+            deliveries = outbox.forget(connection, ended)
+            store.forget_groups(connection, ended)
+        with self._keeper.figures.lock:
+            self._keeper.figures.forgotten += len(ended)
+        log.info(Event.FORGOTTEN, groups=len(ended), deliveries=deliveries)
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every_s
+        return True
+
+
+def _read(messages: list[Message]) -> tuple[list[Notice], dict[tuple[str, int], int], int]:
+    """Notices, how far they reach, and how many were none: a notice that cannot be read is one that is not told."""
+    found: list[Notice] = []
+    positions: dict[tuple[str, int], int] = {}
+    refused = 0
+    for message in messages:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None and partition is not None and offset is not None  # noqa: PT018 - a record's
+        positions[topic, partition] = offset + 1
+        try:
+            found.append(Notice.model_validate_json(message.value() or b""))
+        except ValidationError:
+            refused += 1
+    return found, positions, refused
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

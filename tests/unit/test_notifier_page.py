@@ -1,0 +1,177 @@
+"""The notifier's page and API: a GET changes nothing, and an answer needs the message's token or the operator's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from schemas.codes import NoticeType
+from services.notifier import store
+from services.notifier.database import SERVICE, Database
+from services.notifier.figures import Figures
+from services.notifier.ladders import Ladders
+from services.notifier.page.office import Office
+from services.notifier.page.routes import routes
+from services.notifier.retry import SCHEDULE_S, Again, Disabled, Done, GivenUp, decide
+from services.notifier.verdict import Delivered, Gone, Refused, Retry
+from services.notifier.whom import Endpoint
+from services.runtime.database import connect, migrate
+from services.runtime.page.access import Access
+from tests.notifier_world import NOW_MS, TOKENS, notice, notify, whom
+
+GROUP = "nl/routine/target_missed"
+TOKEN = "an-operators-token-of-some-length"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    engine = connect(f"sqlite:///{tmp_path}/notifier.db")
+    migrate(engine, SERVICE)
+    made = Database(engine)
+    with made.transaction() as connection:
+        Ladders(whom(nl=notify()), TOKENS).take(connection, [notice(7)], NOW_MS)
+    yield made
+    engine.dispose()
+
+
+@pytest.fixture
+def woken() -> list[Endpoint]:
+    return []
+
+
+@pytest.fixture
+def client(database: Database, woken: list[Endpoint]) -> TestClient:
+    office = Office(database, Ladders(whom(nl=notify()), TOKENS), Figures(), woken.extend, lambda: None)
+    return TestClient(Starlette(routes=list(routes(office, TOKENS, Access(TOKEN)))))
+
+
+def answered(database: Database) -> int:
+    with database.transaction() as connection:
+        return store.load_groups(connection, [GROUP])[GROUP].group.answered
+
+
+def asked(token: str | None = None, covers: int | None = 7) -> dict[str, object]:
+    return {"group": GROUP, "covers": covers, "token": token or TOKENS.token(GROUP, 7)}
+
+
+def test_a_messages_token_answers_it_from_anywhere_and_as_often_as_one_likes(
+    client: TestClient, database: Database
+) -> None:
+    assert client.post("/acknowledge", json=asked()).json()["result"] == "taken"
+    assert answered(database) == 7
+    again = client.post("/acknowledge", json=asked())
+    assert (again.status_code, again.json()["result"]) == (200, "before")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        asked("x" * 43),
+        asked(TOKENS.token(GROUP, 8)),
+        asked(TOKENS.token("be/routine/target_missed", 7)),
+        asked(covers=8),
+        asked(covers=None),
+        {"group": GROUP},
+        {"group": GROUP, "covers": 7},
+    ],
+)
+def test_nothing_else_answers(client: TestClient, database: Database, document: dict[str, object]) -> None:
+    assert client.post("/acknowledge", json=document).status_code == 401
+    assert answered(database) == 0
+
+
+def test_following_the_link_of_a_mail_changes_nothing_and_the_button_does(
+    client: TestClient, database: Database
+) -> None:
+    link = TOKENS.invite(GROUP, 7).page.removeprefix(TOKENS.public_url)
+    shown = client.get(link)
+    assert shown.status_code == 200
+    assert "form-action 'self'" in shown.headers["content-security-policy"]
+    assert client.head(link).status_code == 200
+    assert answered(database) == 0
+    pressed = client.post("/acknowledge", data={"group": GROUP, "covers": "7", "token": TOKENS.token(GROUP, 7)})
+    assert pressed.status_code == 200
+    assert answered(database) == 7
+    assert client.get(link.replace("token=", "token=x")).status_code == 401
+    assert client.get("/acknowledge").status_code == 400
+
+
+def test_the_operator_answers_in_json_alone(client: TestClient, database: Database) -> None:
+    form = client.post("/acknowledge", data={"group": GROUP, "covers": "7"}, headers=BEARER)
+    assert form.status_code == 401
+    text = client.post("/acknowledge", content=b'{"group": "%s"}' % GROUP.encode(), headers=BEARER)
+    assert text.status_code == 415
+    assert answered(database) == 0
+    assert client.post("/acknowledge", json={"group": GROUP}, headers=BEARER).json()["covers"] == 7
+    assert client.post("/acknowledge", json={"group": "nl/urgent/target_missed"}, headers=BEARER).status_code == 404
+    assert client.post("/acknowledge", json={"group": GROUP, "covers": 9}, headers=BEARER).status_code == 409
+    with database.transaction() as connection:
+        Ladders(whom(nl=notify()), TOKENS).take(connection, [notice(8, NoticeType.LOOKED)], NOW_MS)
+    assert client.post("/acknowledge", json=asked()).status_code == 410
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"group": 1}', b'{"group": "x", "more": 1}', b"x" * 5_000])
+def test_what_is_no_answer_is_refused(client: TestClient, body: bytes) -> None:
+    headers = {"content-type": "application/json", **BEARER}
+    assert client.post("/acknowledge", content=body, headers=headers).status_code == 400
+    assert client.post("/api/test", content=body, headers=headers).status_code == 400
+    assert client.post("/api/enable", content=body, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/api/notices", "/api/test/nl"])
+def test_reading_asks_for_the_token(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=BEARER).status_code == 200
+
+
+def test_doing_asks_for_the_token(client: TestClient) -> None:
+    assert client.post("/api/test", json={"desk": "nl"}).status_code == 401
+    assert client.post("/api/enable", json={"desk": "nl", "channel": "duty"}).status_code == 401
+
+
+def test_page_and_api_show_what_nobody_has_answered(client: TestClient) -> None:
+    document = client.get("/api/notices", headers=BEARER).json()
+    (group,) = document["groups"]
+    assert (group["group"], group["covers"], group["steps"], group["of"]) == (GROUP, 7, 1, 2)
+    assert {channel["channel"]: channel["pending"] for channel in document["channels"]} == {"duty": 1, "chief": 0}
+    assert client.get("/api/notices?desk=be", headers=BEARER).json()["groups"] == []
+    page = client.get("/", headers=BEARER).text
+    assert "target missed" in page
+    assert "1 of 2" in page
+
+
+def test_a_test_is_put_into_the_outbox_and_wakes_the_deliverer(client: TestClient, woken: list[Endpoint]) -> None:
+    found = client.post("/api/test", json={"desk": "nl"}, headers=BEARER).json()
+    assert {each["channel"]: each["state"] for each in found["channels"]} == {"duty": "pending", "chief": "pending"}
+    assert set(woken) == {Endpoint("nl", "duty"), Endpoint("nl", "chief")}
+    assert client.post("/api/test", json={"desk": "be"}, headers=BEARER).status_code == 404
+
+
+def test_only_what_is_disabled_is_enabled(client: TestClient, database: Database) -> None:
+    document = {"desk": "nl", "channel": "duty"}
+    assert client.post("/api/enable", json=document, headers=BEARER).status_code == 404
+    with database.transaction() as connection:
+        store.disable(connection, Endpoint("nl", "duty"), "address", NOW_MS)
+    assert client.post("/api/enable", json=document, headers=BEARER).status_code == 200
+
+
+def test_tries_go_over_28_hours_and_then_it_is_given_up() -> None:
+    waits = []
+    for tries in range(1, len(SCHEDULE_S) + 1):
+        decision = decide(Retry("timeout"), tries, NOW_MS, 0.0)
+        assert isinstance(decision, Again)
+        waits.append((decision.due_ms - NOW_MS) / 1000)
+    assert waits == list(SCHEDULE_S)
+    assert 27 * 3_600 < sum(waits) < 29 * 3_600
+    assert decide(Refused("http_4xx"), len(SCHEDULE_S) + 1, NOW_MS, 0.5) == GivenUp("http_4xx")
+
+
+def test_a_receiver_is_given_the_time_that_it_asks_for_up_to_a_day() -> None:
+    assert decide(Retry("http_429", 90), 1, NOW_MS, 0.0) == Again(NOW_MS + 90_000, "http_429")
+    assert decide(Retry("http_429", 1e9), 1, NOW_MS, 0.0) == Again(NOW_MS + 86_400_000, "http_429")
+    assert decide(Retry("http_429", -5), 1, NOW_MS, 0.0) == Again(NOW_MS + 1_000, "http_429")
+    assert decide(Delivered(), 1, NOW_MS, 0.0) == Done()
+    assert decide(Gone("http_410"), 1, NOW_MS, 0.0) == Disabled("http_410")
