@@ -23,6 +23,8 @@ from services.notifier.sending.email import EmailSender
 from services.notifier.sending.mail_server import MailServer
 from services.notifier.sending.webhook import WebhookSender
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Verdict
+from services.runtime.settings import document
+from services.simulator.sinks.settings import SinkSettings
 
 BODY: Final = serialise(
     Message(
@@ -152,3 +154,7 @@ def test_they_do_not_start_without_permission_or_with_a_wrong_setting(
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (code, "")
     assert text in done.stderr
+
+
+def test_the_page_has_their_settings() -> None:
+    assert document(SinkSettings) in (Path(__file__).parents[2] / "docs" / "simulation.md").read_text("utf-8")

@@ -100,14 +100,12 @@ class WebhookSender:
             await self._finish(response)
 
     async def _finish(self, response: aiohttp.ClientResponse) -> None:
-        """Read the body's end, so that the connection can be kept; end it where that would take long."""
+        """Read to the body's end, by which the connection is given back; end it where that would take long."""
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 left = self._limits.body_bytes
                 while left > 0 and (piece := await response.content.read(left)):
                     left -= len(piece)
-                if left > 0:
-                    response.release()
         except (aiohttp.ClientError, OSError, ValueError):
             pass  # what was answered is known
         finally:
