@@ -122,6 +122,12 @@ def add_partitions(producer: AIOKafkaProducer, touched: Iterable[tuple[str, int]
         producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
 
 
+def producer_id(producer: AIOKafkaProducer) -> int:
+    """What a started producer's batches are marked with; the same for all that had its transactional id."""
+    number: int = producer._txn_manager.producer_id
+    return number
+
+
 async def prime(client: AIOKafkaProducer | AIOKafkaConsumer, topics: Collection[str]) -> None:
     """Learn the leaders of all topics at once; either would ask for one after the other when it first needs them."""
     await (client.client if isinstance(client, AIOKafkaProducer) else client._client).set_topics(topics)

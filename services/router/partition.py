@@ -15,19 +15,16 @@ from aiokafka.errors import ProducerFenced
 
 from schemas import topics
 from services.router import transaction
+from services.router.agreement import Ground, agree
 from services.router.clients import Clients, discard_producer, discard_reader, prime
 from services.router.coordinator import commit_was_decided
 from services.router.decision import Decider
-from services.router.leftover import Repair, repair
 from services.router.metrics import PartitionMetrics
-from services.router.restoring import left_open, restore
 from services.router.source import Source
 from services.router.window import Window
 from services.router.writing import OffsetRecord, Writing
 from services.runtime.log import Event, Name, logger, places
 
-REPAIRS: Final = 4
-"""Rounds of looking and mending in one take-over; two are the most that was ever needed."""
 POLL_MS: Final = 500
 FETCH_MS: Final = 200
 """A fetch that is under way is waited for so long, with the turn to decide in hand."""
@@ -46,10 +43,6 @@ SNAPSHOT_EVERY_S: Final = 12 * 3600.0
 SWEEP_EVERY_S: Final = 60.0
 DEFAULT_WINDOW_DAYS: Final = 45
 DAY_S: Final = 86_400
-
-
-class DisagreementError(Exception):
-    """Committed offset and seen-log name different places; the broker's answer may be stale, or worse."""
 
 
 @dataclass(slots=True)
@@ -98,16 +91,15 @@ class PartitionLoop:
         self._failed = False
         self._source = source
         self._place = TopicPartition(source.topic, partition)
-        self._seen_place = TopicPartition(source.seen_topic, partition)
         self._log = logger(topic=Name(source.topic), partition=partition)
         self._decider = decider
         self._clients = clients
         self._committed = committed
-        self._touched = touched
         self._metrics = metrics
         self._turns = turns
         days = source.partner.window_days if source.partner else DEFAULT_WINDOW_DAYS
-        self._horizon_seconds = days * DAY_S
+        seen_place = TopicPartition(source.seen_topic, partition)
+        self._ground = Ground(self._place, seen_place, touched, days * DAY_S)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; the transaction in hand is finished first."""
@@ -150,7 +142,7 @@ class PartitionLoop:
         async with asyncio.timeout(START_DEADLINE_S):
             commit_decided = await self._commit_was_decided()
             await producer.start()
-            await prime(producer, {topic for topic, _ in self._touched})
+            await prime(producer, {topic for topic, _ in self._ground.touched})
             await reader.start()
         async with asyncio.timeout(RESTORE_DEADLINE_S):
             window, next_offset = await self._agree(producer, reader, commit_decided)
@@ -175,45 +167,18 @@ class PartitionLoop:
     async def _agree(
         self, producer: AIOKafkaProducer, reader: AIOKafkaConsumer, commit_decided: bool
     ) -> tuple[Window, int]:
-        """The window and where to go on, once seen-log and offset say the same and nothing of ours is open."""
-        touched = {TopicPartition(*place) for place in self._touched}
-        for _ in range(REPAIRS):
-            stuck = await left_open(self._clients, reader, touched)
-            committed = await self._committed(self._place)
-            await self._tell_lag(reader, committed)
-            window, untouched = await restore(reader, self._seen_place, self._horizon_seconds)
-            needed = repair(
-                commit_decided=commit_decided,
-                seen_open=self._seen_place in stuck,
-                any_open=bool(stuck),
-                committed=committed,
-                seen_next=window.next_offset,
-                untouched=untouched,
-            )
-            if needed is Repair.NOTHING:
-                return window, committed or 0
-            self._log.error(
-                Event.DISAGREEMENT if needed is Repair.REFUSE else Event.LEFTOVER_HEALED,
-                repair=Name(needed.name.lower()),
-                committed=committed,
-                changelog=window.next_offset,
-                left_open=len(stuck),
-            )
-            if needed is Repair.REFUSE:
-                break
-            if needed is Repair.ABORT:
-                await transaction.abort_leftover(producer, self._place, committed or 0, self._touched)
-            else:
-                offset = window.next_offset if needed is Repair.ROLL_FORWARD else None
-                await transaction.commit_leftover(producer, self._place, offset, self._touched)
-            commit_decided = False
-        raise DisagreementError
+        def committed_offset() -> Awaitable[int | None]:
+            return self._committed_offset(reader)
 
-    async def _tell_lag(self, reader: AIOKafkaConsumer, committed: int | None) -> None:
-        """A partition that never gets to routing must not look as if nothing waited."""
+        return await agree(self._clients, producer, reader, self._ground, committed_offset, commit_decided, self._log)
+
+    async def _committed_offset(self, reader: AIOKafkaConsumer) -> int | None:
+        """The group's; and how far behind that is. What never gets to routing must not look as if nothing waited."""
+        committed = await self._committed(self._place)
         end = (await reader.end_offsets([self._place]))[self._place]
         begin = (await reader.beginning_offsets([self._place]))[self._place]
         self._metrics.behind(end - max(begin, committed or 0))
+        return committed
 
     async def _begin(self, reader: AIOKafkaConsumer, wanted: int) -> int:
         """The first record that is still there; what retention took before it was routed is told and counted."""

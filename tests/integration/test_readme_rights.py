@@ -146,12 +146,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         assert provisioned.code == 0, provisioned.err
         environment = {**found.environment("router"), "REFERRAL_ROUTER_PORT": "0"}
         process = RouterProcess(PROGRAM, environment, directory / "router.log")
+        held = hold_open(cluster.bootstrap)
         process.start(cluster.address("LOGIN"))
         try:
             process.await_ready(PATIENCE_S)
+            held.abort_transaction(PATIENCE_S)
             yield found
         finally:
             process.stop()
+
+
+def hold_open(bootstrap: str) -> Producer:
+    """Somebody else's transaction in a topic of each kind that a router writes: it must ask whether that is its own."""
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "transactional.id": "somebody-else", "transaction.timeout.ms": 120_000}
+    )
+    producer.init_transactions(PATIENCE_S)
+    producer.begin_transaction()
+    for topic in ("referral.queue.nl.routine.v1", "referral.receipt.ncmec.v1", "referral.quarantine.v1"):
+        producer.produce(topic, b"{}", partition=0)
+    assert producer.flush(PATIENCE_S) == 0
+    return producer
 
 
 def grant(bootstrap: str) -> None:

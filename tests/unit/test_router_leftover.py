@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from services.router.leftover import Repair, repair
+from services.router.leftover import Repair, repair, was_committed
 
 
 @pytest.mark.parametrize(
-    ("commit_decided", "seen_open", "any_open", "committed", "seen_next", "untouched", "right"),
+    ("commit_decided", "seen_open", "ours_open", "committed", "seen_next", "untouched", "right"),
     [
         (False, False, False, 7, 7, False, Repair.NOTHING),
         (True, False, False, 7, 7, False, Repair.NOTHING),
@@ -17,8 +17,10 @@ from services.router.leftover import Repair, repair
         (False, True, True, 7, 7, False, Repair.ABORT),
         (True, True, True, 7, 7, False, Repair.COMMIT),
         (False, True, True, 9, 7, False, Repair.COMMIT),
-        (True, False, True, 7, 7, False, Repair.COMMIT),
-        (False, False, True, 7, 7, False, Repair.NOTHING),
+        (True, False, True, 7, 7, False, Repair.CLOSE_PIECES),
+        (False, False, True, 7, 7, False, Repair.CLOSE_PIECES),
+        (False, False, True, None, None, True, Repair.CLOSE_PIECES),
+        (False, False, True, None, None, False, Repair.REFUSE),
         (False, False, True, 7, 9, False, Repair.ROLL_FORWARD),
         (False, False, False, None, 9, False, Repair.ROLL_FORWARD),
         (False, False, False, 9, 7, False, Repair.REFUSE),
@@ -28,7 +30,7 @@ from services.router.leftover import Repair, repair
 def test_the_right_repair(
     commit_decided: bool,
     seen_open: bool,
-    any_open: bool,
+    ours_open: bool,
     committed: int | None,
     seen_next: int | None,
     untouched: bool,
@@ -37,7 +39,7 @@ def test_the_right_repair(
     found = repair(
         commit_decided=commit_decided,
         seen_open=seen_open,
-        any_open=any_open,
+        ours_open=ours_open,
         committed=committed,
         seen_next=seen_next,
         untouched=untouched,
@@ -53,7 +55,7 @@ def test_nothing_is_aborted_that_was_decided_and_nothing_routes_on_a_disagreemen
         found = repair(
             commit_decided=decided,
             seen_open=seen_open,
-            any_open=seen_open or other,
+            ours_open=seen_open or other,
             committed=committed,
             seen_next=seen_next,
             untouched=seen_next is None,
@@ -63,3 +65,14 @@ def test_nothing_is_aborted_that_was_decided_and_nothing_routes_on_a_disagreemen
         if found is Repair.NOTHING:
             assert committed == seen_next
             assert not seen_open
+            assert not other, "the next commit would commit it with what it writes"
+
+
+@pytest.mark.parametrize(
+    ("ingress_offset", "committed", "right"),
+    [(6, 7, True), (7, 7, False), (8, 7, False), (0, 0, False), (0, None, False), (None, 7, False)],
+)
+def test_a_piece_belongs_to_a_committed_transaction_when_its_record_will_not_be_routed_again(
+    ingress_offset: int | None, committed: int | None, right: bool
+) -> None:
+    assert was_committed(ingress_offset, committed) is right

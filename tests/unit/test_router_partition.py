@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, Produce
 from prometheus_client import CollectorRegistry
 
 from schemas.changelog import encode
+from services.router import agreement, transaction
 from services.router import partition as module
-from services.router import transaction
 from services.router.batch import Batch
 from services.router.decision import Decider
 from services.router.metrics import PartitionMetrics, RouterMetrics
@@ -22,6 +22,7 @@ from tests.samples import Record, configuration, record
 
 SOURCE = sources(configuration())["referral.ingress.ncmec.v1"]
 INGRESS, SEEN = TopicPartition(SOURCE.topic, 0), TopicPartition(SOURCE.seen_topic, 0)
+QUEUE = TopicPartition("referral.queue.nl.routine.v1", 0)
 TOUCHED = written_by(SOURCE, 0, configuration())
 
 
@@ -34,6 +35,9 @@ class Broker:
         self.committed: int | None = None
         self.seen: list[bytes] = []
         self.stuck: set[TopicPartition] = set()
+        self.ours: dict[TopicPartition, int | None] = {}
+        """Where our own producer left something open, beside the seen-log, and for which ingress offset."""
+        self.closed: dict[TopicPartition, str] = {}
         self.commit_decided = False
         self.hidden: list[bytes] = []
         """Seen-log records that become visible with a commit marker."""
@@ -48,6 +52,14 @@ class Broker:
         if self.fail.get(what):
             raise self.fail[what].pop(0)
 
+    def close(self, places: set[TopicPartition], how: str) -> None:
+        """A marker of ours ends what is ours; what others left open stays."""
+        for place in places & (self.ours.keys() | {SEEN}):
+            self.stuck.discard(place)
+            if place in self.ours:
+                self.closed[place] = how
+                del self.ours[place]
+
     async def read_committed_offset(self, _: TopicPartition) -> int | None:
         self.note("committed offset")
         return self.committed
@@ -59,6 +71,8 @@ class FakeProducer:
         self.pending: dict[str, list[Any]] = {}
         self.offset: int | None = None
         self.added: set[TopicPartition] = set()
+
+        self.client = broker
 
     async def start(self) -> None:
         self.broker.note("fence")
@@ -92,7 +106,7 @@ class FakeProducer:
 
     async def commit_transaction(self) -> None:
         self.broker.note("commit")
-        self.broker.stuck -= self.added
+        self.broker.close(self.added, "commit")
         if SEEN in self.added:
             self.broker.seen, self.broker.hidden = self.broker.seen + self.broker.hidden, []
         if self.offset is not None:
@@ -102,8 +116,11 @@ class FakeProducer:
 
     async def abort_transaction(self) -> None:
         self.broker.note("abort")
-        assert {(topic, 0) for topic in self.pending} == set(TOUCHED)
-        self.broker.stuck, self.broker.hidden = set(), []
+        places = {TopicPartition(topic, 0) for topic in self.pending}
+        assert places <= {TopicPartition(*place) for place in TOUCHED}
+        self.broker.close(places, "abort")
+        if SEEN in places:
+            self.broker.hidden = []
 
 
 class FakeReader:
@@ -182,6 +199,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         reader.broker.diary.append("left open?")
         return set(reader.broker.stuck)
 
+    async def left_by_us(
+        clients: Any, client: Broker, number: int, stuck: set[TopicPartition]
+    ) -> dict[TopicPartition, int | None]:
+        assert number == 7
+        return {place: offset for place, offset in client.ours.items() if place in stuck}
+
     async def commit_was_decided(client: FakeClients, transactional_id: str) -> bool:
         client.broker.diary.append("decided?")
         return client.broker.commit_decided
@@ -198,7 +221,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "prime", prime)
     monkeypatch.setattr(module, "discard_producer", discard)
     monkeypatch.setattr(module, "discard_reader", discard)
-    monkeypatch.setattr(module, "left_open", left_open)
+    monkeypatch.setattr(agreement, "left_open", left_open)
+    monkeypatch.setattr(agreement, "left_by_us", left_by_us)
+    monkeypatch.setattr(agreement, "producer_id", lambda _: 7)
     monkeypatch.setattr(module, "PAUSE_AFTER_FAILURE_S", 0)
 
 
@@ -291,7 +316,7 @@ async def test_what_was_decided_to_be_committed_is_committed_everywhere_and_not_
     """Two records were routed; the broker lost every marker of that, and of the offset."""
     broker = Broker([record(0), record(1, report="b"), record(2, report="c")])
     broker.commit_decided = True
-    broker.stuck = {SEEN, TopicPartition("referral.queue.nl.routine.v1", 0)}
+    broker.stuck, broker.ours = {SEEN, QUEUE}, {QUEUE: 0}
     broker.hidden = list(
         encode([(b"189234123:1", 0), (b"b:1", 0)], {"referral.queue.nl.routine.v1": 2}, 2, 1_795_000_000)
     )
@@ -306,11 +331,56 @@ async def test_an_offset_that_lags_behind_the_seen_log_is_rolled_forward() -> No
     """The marker of the offset is lost, or the group's offsets have expired."""
     broker = Broker([record(0), record(1, report="b")])
     broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
-    broker.stuck = {TopicPartition("referral.queue.nl.routine.v1", 0)}
+    broker.stuck, broker.ours = {QUEUE}, {QUEUE: 0}
     registry = await lived(broker)
     assert routed(registry) == 1
     assert broker.committed == 2
+    assert broker.closed == {QUEUE: "commit"}
     assert not broker.stuck
+
+
+async def test_rolling_forward_commits_nothing_that_is_routed_again() -> None:
+    broker = Broker([record(0), record(1, report="b")])
+    broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
+    broker.stuck, broker.ours = {QUEUE}, {QUEUE: 1}
+    await lived(broker)
+    assert broker.closed == {QUEUE: "abort"}
+
+
+@pytest.mark.parametrize(("offset", "how"), [(0, "commit"), (1, "abort"), (2, "abort"), (None, "abort")])
+@pytest.mark.parametrize("commit_decided", [False, True])
+async def test_a_piece_in_a_queue_alone_is_closed_as_its_record_says(
+    offset: int | None, how: str, commit_decided: bool
+) -> None:
+    """Seen-log and offset agree on 1: nothing but the queue has a trace of it. The coordinator may tell of another."""
+    broker = Broker([record(0), record(1, report="b")])
+    broker.committed, broker.commit_decided = 1, commit_decided
+    broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
+    broker.stuck, broker.ours = {QUEUE}, {QUEUE: offset}
+    registry = await lived(broker)
+    assert broker.closed == {QUEUE: how}
+    assert routed(registry) == 1
+
+
+async def test_what_was_committed_before_is_not_aborted_with_what_was_not() -> None:
+    """Open: a transaction that was never decided, and a piece of one that was."""
+    broker = Broker([record(0), record(1, report="b")])
+    broker.committed = 1
+    broker.seen = list(encode([(b"189234123:1", 0)], {}, 1, 1_795_000_000))
+    broker.hidden = list(encode([(b"b:1", 0)], {}, 2, 1_795_000_000))
+    broker.stuck, broker.ours = {SEEN, QUEUE}, {SEEN: None, QUEUE: 0}
+    registry = await lived(broker)
+    assert broker.closed == {SEEN: "abort", QUEUE: "commit"}
+    assert routed(registry) == 1
+
+
+async def test_what_others_left_open_is_theirs_to_close() -> None:
+    broker = Broker([record(0)])
+    broker.stuck = {QUEUE}
+    registry = await lived(broker)
+    assert routed(registry) == 1
+    assert broker.diary.count("begin") == 1
+    assert broker.stuck == {QUEUE}
 
 
 async def test_an_offset_beyond_the_seen_log_is_not_believed() -> None:

@@ -47,7 +47,9 @@ BREAKAGES: Final = (
                 "            await producer.start()\n",
                 "            await reader.start()\n"
                 "            early = await self._committed(self._place) or 0\n"
-                "            remembered, _ = await restore(reader, self._seen_place, self._horizon_seconds)\n"
+                "            from services.router.restoring import restore\n"
+                "            ground = self._ground\n"
+                "            remembered, _ = await restore(reader, ground.seen_place, ground.horizon_seconds)\n"
                 "            await asyncio.sleep(3)\n"
                 "            await producer.start()\n",
             ),
