@@ -40,21 +40,22 @@ class Stack:
 
     def __init__(self) -> None:
         self.project = f"referrals-test-{os.getpid()}"
-        self.kafka_port, self.router_port, self.ledger_port, self.prometheus_port, self.alertmanager_port = free_ports(
-            5
-        )
+        ports = free_ports(6)
+        self.kafka_port, self.router_port, self.ledger_port, self.notifier_port = ports[:4]
+        self.prometheus_port, self.alertmanager_port = ports[4:]
         self.published = 0
         """Records sent to the ingress; each gets one receipt."""
         self.said = 0
         """Status events sent, each about another report."""
-        ports = {
+        names = {
             "KAFKA": self.kafka_port,
             "ROUTER": self.router_port,
             "LEDGER": self.ledger_port,
+            "NOTIFIER": self.notifier_port,
             "PROMETHEUS": self.prometheus_port,
             "ALERTMANAGER": self.alertmanager_port,
         }
-        self._environment = {**os.environ, **{f"{name}_PORT": str(port) for name, port in ports.items()}}
+        self._environment = {**os.environ, **{f"{name}_PORT": str(port) for name, port in names.items()}}
 
     def up(self, *options: str) -> None:
         """Return when everything is healthy; fails with what the services printed."""

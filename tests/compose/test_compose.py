@@ -14,7 +14,7 @@ from tests.alerting import rules
 from tests.compose.stack import Stack, until
 from tests.samples import as_json, configuration, envelope
 
-SERVICES = {"kafka", "router", "postgres", "ledger", "prometheus", "alertmanager"}
+SERVICES = {"kafka", "router", "postgres", "ledger", "notifier", "prometheus", "alertmanager"}
 ONCE = {"provisioning", "secrets"}
 """What ends by itself, and must end well."""
 
@@ -77,6 +77,7 @@ def test_ports_are_published_on_loopback_alone(stack: Stack) -> None:
             stack.kafka_port,
             stack.router_port,
             stack.ledger_port,
+            stack.notifier_port,
             stack.prometheus_port,
             stack.alertmanager_port,
         )

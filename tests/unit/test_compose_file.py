@@ -40,6 +40,7 @@ def test_nothing_is_published_but_on_loopback_and_each_port_can_be_moved(service
         "127.0.0.1:${ALERTMANAGER_PORT:-9093}:9093",
         "127.0.0.1:${KAFKA_PORT:-9092}:9092",
         "127.0.0.1:${LEDGER_PORT:-9465}:9465",
+        "127.0.0.1:${NOTIFIER_PORT:-9466}:9466",
         "127.0.0.1:${PROMETHEUS_PORT:-9090}:9090",
         "127.0.0.1:${ROUTER_PORT:-9464}:9464",
     ]
@@ -66,7 +67,16 @@ def test_what_prometheus_scrapes_and_tells_are_services_of_the_stack(services: A
     targets = [target.split(":") for place in places for each in place["static_configs"] for target in each["targets"]]
     elsewhere = {(name, port) for name, port in targets if name != "127.0.0.1"}
     served = {(name, port.split(":")[-1]) for name, service in services.items() for port in service.get("ports", ())}
-    assert elsewhere == {("router", "9464"), ("ledger", "9465"), ("alertmanager", "9093")} <= served
+    assert (
+        elsewhere
+        == {
+            ("router", "9464"),
+            ("ledger", "9465"),
+            ("notifier", "9466"),
+            ("alertmanager", "9093"),
+        }
+        <= served
+    )
 
 
 def test_no_password_or_token_is_in_the_file(services: Any) -> None:
