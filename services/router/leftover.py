@@ -1,7 +1,7 @@
 """What to do about a transaction that a restarted broker left half closed. Pure.
 
-A coordinator that comes back from an unclean stop may skip the markers of a transaction that it had decided to
-commit: some partitions have them, others never get them. What is left open blocks readers, and is closed with
+A coordinator that stops, in order or not, may skip the markers of a transaction that it had decided to commit or to
+abort: some partitions have them, others never get them. What is left open blocks readers, and is closed with
 whatever the next transaction of the same id does. So it has to be closed first, and the right way.
 """
 
