@@ -88,6 +88,8 @@ class Figures:
         self.heard: dict[str, int] = {}
         self.oldest: dict[Queue, int] = {}
         """When the entry that waits longest arrived (Unix ms); absent where none waits."""
+        self.unsent_ms = 0
+        """When the oldest message was made that the broker has not acknowledged; 0 where there is none."""
         self.unanswered: dict[str, tuple[int, int]] = {}
         """Desk → reroute commands without a receipt, and when the first was said (Unix ms); absent where none."""
         self.residue: dict[Queue, int] = {}

@@ -223,7 +223,10 @@ class LedgerMetrics(Collector):
             ("caught_up", "1 once it has read to the end of its topics", int(figures.caught_up)),
             ("lag_records", "Offsets between what was read and the ends of the topics", figures.lag_records),
             ("last_commit_timestamp_seconds", "When it last stored something", figures.last_commit_ms / 1000),
-        ):
+            ("unsent_since_timestamp_seconds",
+             "When the oldest message was made that the broker has not acknowledged; 0 where there is none",
+             figures.unsent_ms / 1000),
+        ):  # fmt: skip
             yield GaugeMetricFamily(f"referral_ledger_{name}", meaning, value=value)
 
     def _counted(self, name: str, desk: str, lane: str = "", code: str = "") -> int:

@@ -171,6 +171,12 @@ def unsent(connection: Connection, limit: int) -> list[tuple[int, Message]]:
     return [(row.id, Message(row.topic, row.key, row.identity, row.event_type, row.at_ms, row.value)) for row in found]
 
 
+def oldest_unsent_ms(connection: Connection) -> int:
+    """When the oldest message was made that the broker has not acknowledged, Unix ms; 0 where there is none."""
+    found = connection.execute(select(tables.outbox.c.at_ms).order_by(tables.outbox.c.id).limit(1))
+    return found.scalar() or 0
+
+
 def sent(connection: Connection, ids: Collection[int]) -> None:
     """These were acknowledged."""
     if ids:

@@ -213,12 +213,14 @@ class Session:
         oldest: dict[tuple[str, str], int] = {}
         with self._engine.connect() as connection:
             unanswered = queries.unanswered(connection)
+            unsent_ms = queries.oldest_unsent_ms(connection)
             for desk, lane in self._waiting():
                 if (arrived_ms := queries.oldest_waiting(connection, desk, lane)) is not None:
                     oldest[desk, lane] = arrived_ms
         with self._figures.lock:
             self._figures.oldest = oldest
             self._figures.unanswered = unanswered
+            self._figures.unsent_ms = unsent_ms
 
     def _forget(self) -> None:
         """Spans of history that are older than what is kept, as they come to be."""
