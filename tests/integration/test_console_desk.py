@@ -3,22 +3,35 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
+from policy.configuration import load
+from policy.topics import topic_plan
 from schemas import topics
 from schemas.codes import Lane
-from services.runtime.settings import KafkaSettings
+from services.console.provision import provision
+from services.runtime.broker import FOR_TESTS, Cluster
+from services.runtime.settings import KafkaSettings, read
 from tests.console_command import Ran, referrals
 from tests.integration.test_router import Client
-from tests.samples import NOW_MS, as_json
+from tests.samples import DEPLOY, NOW_MS, as_json
 from tests.unit.ledger_world import SOURCE, form, header_fields
 
 Desk = Callable[..., Ran]
 ROLE = ("--role", "triage")
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[KafkaSettings]:
+    """A broker of its own: queue records without receipts are in doubt for every ledger that reads them."""
+    with Cluster(extra=FOR_TESTS) as running:
+        settings = read(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": running.bootstrap})
+        provision(settings, topic_plan(load(DEPLOY)), dry_run=False)
+        yield settings
 
 
 @pytest.fixture

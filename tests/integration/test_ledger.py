@@ -142,10 +142,11 @@ def test_a_desk_that_forwards_brings_the_referral_to_the_other(client: Client, l
 def test_a_desk_that_an_amendment_no_longer_names_is_told(client: Client, ledger: LedgerProcess) -> None:
     report = publish(client, "DK", "FI")
     ledger.until(lambda: ledger.figure("referral_entries_waiting", desk="dk") == 1, "at dk")
+    at_fi = ledger.figure("referral_entries_waiting", desk="fi")
     publish(client, "FI", report=report, revision=2, action="amend")
     ledger.until(lambda: ledger.figure("referral_withdrawn_total", desk="dk") == 1, "withdrawn at dk")
     assert ledger.figure("referral_entries_waiting", desk="dk") == 0
-    assert ledger.figure("referral_entries_waiting", desk="fi") == 1
+    assert ledger.figure("referral_entries_waiting", desk="fi") == at_fi
 
 
 def test_a_crash_loses_nothing_and_counts_nothing_twice(
@@ -218,7 +219,20 @@ def test_what_the_router_refuses_to_pass_on_is_back_in_view_and_stays_so(
 
 def test_nothing_is_in_doubt_until_a_queue_record_is_missing(client: Client, ledger: LedgerProcess) -> None:
     ledger.until(lambda: ledger.figure("referral_ledger_caught_up") == 1, "caught up")
-    assert ledger.figure("referral_conservation_residue") == 0
+    routed = (
+        "no",
+        "se",
+        "nl",
+        "nl-oost",
+        "dk",
+        "fi",
+        "pl",
+        "at",
+        "cz",
+        "sk",
+        "ch",
+    )  # others' queues are filled by hand
+    assert sum(ledger.figure("referral_conservation_residue", desk=desk) for desk in routed) == 0
     code, text = ledger.reconcile()
     assert code == 0, text
     assert "all adds up" in text

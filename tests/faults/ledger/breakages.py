@@ -43,7 +43,7 @@ BREAKAGES: Final = (
         "services.ledger.batch",
         (
             (
-                "        if any(present.reported.identity == reported.identity for present in events):\n",
+                "        if reported.identity in said:\n",
                 "        if any(present.place == placed.place for present in events):\n",
             ),
         ),

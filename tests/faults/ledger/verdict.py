@@ -129,8 +129,6 @@ def _metrics(expected: Reckoning, held: Held) -> Iterable[Difference]:
     for (state, desk, lane, _), number in expected.tallies.items():
         if state in GAUGES:
             wanted[f"referral_{GAUGES[state]}", desk, lane] += number
-        elif state == "orphan":
-            wanted["referral_orphaned_events", desk] += number
     for (name, desk, code), number in expected.counters.items():
         if name in OF_QUEUES:
             wanted[f"referral_{name}_total", desk] += number
