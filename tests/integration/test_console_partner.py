@@ -364,7 +364,7 @@ def test_follow_shows_what_comes_and_ctrl_c_ends_it_well(
         while json.loads(following.stdout.readline())["report"] != "followed":
             pass
         following.send_signal(signal.SIGINT)
-        _, noted = following.communicate(timeout=20)
+        _, noted = following.communicate(timeout=60)
     finally:
         following.kill()
     assert following.returncode == 0, noted

@@ -22,7 +22,7 @@ from services.runtime.database import connect, migrate
 from tests.notifier_world import NOW_MS, TOKENS, Recorder, hook, notice
 
 AT_ONCE = Rung(0, ("duty",))
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def desk(url: str = "duty") -> Notify:
