@@ -82,7 +82,7 @@ def test_what_prometheus_scrapes_and_tells_are_services_of_the_stack(services: A
 def test_no_password_or_token_is_in_the_file(services: Any) -> None:
     environment = {name: value for each in services.values() for name, value in each.get("environment", {}).items()}
     secret = {name for name in environment if "PASSWORD" in name or "TOKEN" in name}
-    assert secret == {"POSTGRES_PASSWORD_FILE", "REFERRAL_LEDGER_TOKEN_FILE"}
+    assert secret == {"POSTGRES_PASSWORD_FILE", "REFERRAL_LEDGER_TOKEN_FILE", "REFERRAL_NOTIFIER_TOKEN_FILE"}
     assert ":" not in environment["DATABASE_URL"].split("://")[1].split("@")[0]
 
 
