@@ -18,6 +18,7 @@ from services.ledger.page.routes import routes
 from services.ledger.service import Ledger
 from services.ledger.settings import LedgerSettings
 from services.runtime import exits, loop
+from services.runtime.collector import spare_the_collector
 from services.runtime.http import serve
 from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
@@ -93,6 +94,7 @@ def main() -> int:
         configuration = load(shared.config_dir)
     except ConfigurationError as error:
         raise exits.WrongUse(str(error)) from None
+    spare_the_collector()
     return loop.run(_serve(configuration, kafka, settings))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from policy.desks import UNROUTABLE
-from schemas.codes import ActorRole, Lane, Outcome
+from schemas.codes import ActorRole, EntryState, Lane, Outcome
 from schemas.lifecycle import Course, Step
 from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
 from services.ledger.history import History, MomentKey, moments, replace_moments
@@ -30,6 +30,7 @@ from services.ledger.tally import (
     count,
 )
 from services.ledger.terms import Terms
+from services.ledger.waits import Waiting
 
 
 class Batch:
@@ -66,6 +67,7 @@ class Batch:
         """Whether one of these names no report, so that nobody can say when it is resent."""
         self.moved: list[tuple[Before, Entry]] = []
         """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
+        self.waiting = Waiting()
         self.reroutes = Reroutes(known.refusals, self.counters)
         self._before: dict[str, Before] = {}
         self._moments: dict[str, tuple[MomentKey, ...]] = {}
@@ -254,6 +256,10 @@ class Batch:
             count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
             if was is NOTHING or course is not None:
                 replace_moments(self.history, self._moments.get(key, ()), moments(entry, course, self._slot_ms))
+            if was.state == EntryState.WAITING:
+                self.waiting.leave(was.tallies[0][1:3], was.tallies[0].slot)
+            if entry.state == EntryState.WAITING:
+                self.waiting.come((entry.desk, entry.lane), entry.arrived_ms, entry.missed)
             if _is_told(was, entry):
                 self.moved.append((was, entry))
             if amended or was is not NOTHING or course is not None or entry.withdrawn:

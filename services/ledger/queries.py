@@ -1,12 +1,12 @@
 """What is asked of the database outside of a batch: where to go on, what is counted, what is due, what is unsent."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, select
 
-from schemas.codes import Lane, NoticeType
+from schemas.codes import NoticeType
 from services.ledger import tables
 from services.ledger.history import MomentKey
 from services.ledger.noticing import Group, Told
@@ -120,17 +120,48 @@ def supervisions_ending(connection: Connection, first_day: str, last_day: str) -
     return endings
 
 
-def due(connection: Connection, desk: str, lane: Lane, before_ms: int, limit: int) -> list[str]:
-    """Keys of entries still waiting that arrived before this and are not counted as missed, the oldest first."""
+def due(connection: Connection, desk: str, lane: str, arrived_ms: range, limit: int) -> list[str]:
+    """Keys of entries still waiting that arrived in this span and are not counted as missed, the oldest first."""
     table = tables.entries
     found = connection.execute(
         select(table.c.key)
-        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, table.c.arrived_ms < before_ms)
-        .where(~table.c.missed)
+        .where(*_unmissed(desk, lane), table.c.arrived_ms >= arrived_ms.start, table.c.arrived_ms < arrived_ms.stop)
         .order_by(table.c.arrived_ms)
         .limit(limit)
     )
     return list(found.scalars())
+
+
+def next_unmissed(connection: Connection, desk: str, lane: str, from_ms: int) -> int | None:
+    """When the first entry from then on arrived (Unix ms) that waits and is not counted as missed."""
+    table = tables.entries
+    return connection.execute(
+        select(table.c.arrived_ms)
+        .where(*_unmissed(desk, lane), table.c.arrived_ms >= from_ms)
+        .order_by(table.c.arrived_ms)
+        .limit(1)
+    ).scalar()
+
+
+def oldest_unmissed(connection: Connection, desk: str, lane: str, unmissed: int, missed: int) -> int | None:
+    """As the first, of all. The numbers of both kinds say from which end of the queue it is sooner found."""
+    if not unmissed:
+        return None
+    if unmissed > missed:
+        return next_unmissed(connection, desk, lane, 0)
+    table = tables.entries
+    return connection.execute(
+        select(table.c.arrived_ms)
+        .where(*_unmissed(desk, lane))
+        .order_by(table.c.arrived_ms.desc())
+        .offset(unmissed - 1)
+        .limit(1)
+    ).scalar()
+
+
+def _unmissed(desk: str, lane: str) -> Sequence[ColumnElement[bool]]:
+    table = tables.entries
+    return table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, ~table.c.missed
 
 
 def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
@@ -145,7 +176,7 @@ def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
     return list(found.scalars())
 
 
-def oldest_waiting(connection: Connection, desk: str, lane: Lane) -> int | None:
+def oldest_waiting(connection: Connection, desk: str, lane: str) -> int | None:
     """When the one that waits longest arrived (Unix ms)."""
     table = tables.entries
     return connection.execute(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,7 @@ MAX_NOTICE_BYTES: Final = 16 * 1024
 
 Event = TypeVar("Event", StatusEvent, TrackEvent, Notice)
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
+_OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _REROUTED: Final = f"{topics.REROUTE}/"
 Headers = Iterable[tuple[str, bytes | None]] | None
 
@@ -101,9 +103,12 @@ class Commanded:
     """Not so for `identity_conflict`: the router has carried out a command of that identity."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipted:
-    """A receipt of the ingress or of a reroute command. `destinations`: desk → lane; `report` None: unreadable."""
+    """A receipt of the ingress or of a reroute command. `destinations`: desk → lane; `report` None: unreadable.
+
+    Not frozen, as an arrival is not.
+    """
 
     source: str
     offset: int
@@ -209,12 +214,16 @@ def partner_term_ms(envelope: bytes) -> int | None:
 
 
 def _oldest(identifiers: Iterable[Mapping[str, Any]]) -> int | None:
-    times = [unix_ms(found["captured_at"]) for found in identifiers if found.get("captured_at")]
-    return min(times, default=None)
+    times = {text for found in identifiers if (text := found.get("captured_at"))}  # most were captured at once
+    return min(map(unix_ms, times), default=None)
 
 
+@lru_cache(4096)
 def unix_ms(text: str) -> int:
-    """RFC 3339 with an offset as Unix milliseconds. ValueError for what is none."""
+    """RFC 3339 with an offset as Unix milliseconds. ValueError for what is none.
+
+    Kept for a while: the broker gives all records of a batch one time.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no offset")
@@ -230,7 +239,7 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
         if found.get("test"):
             return None
         mark = found.get("reroute")
-        outcome = Outcome(found["outcome"])
+        outcome = _OUTCOMES[found["outcome"]]
         return Receipted(
             f"{reroute if mark else ingress}/{found['partition']}",
             found["offset"],

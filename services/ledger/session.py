@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from policy.configuration import Configuration
 from schemas import topics
-from schemas.codes import Lane
+from schemas.codes import EntryState
 from services.ledger import queries, store
 from services.ledger.batch import Batch
 from services.ledger.conservation import Conservation
@@ -34,10 +34,13 @@ from services.ledger.reading import (
 from services.ledger.tally import OVERDUE
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
+from services.ledger.waits import Queue, Waits
 from services.runtime.log import Event, Name, logger
 from services.runtime.topic_reader import Place, TopicReader
 
 POLL_S: Final = 0.1
+GATHER_S: Final = 0.02
+"""What comes within this after a first record is stored with it: a transaction costs as much as many records."""
 SWEEP_S: Final = 1.0
 RENEW_S: Final = 2.0
 DISCOVER_S: Final = 10.0
@@ -100,13 +103,14 @@ class Session:
             history, whole_from_ms = queries.read_history(connection), queries.history_whole_from(connection)
             with self._figures.lock:
                 self._figures.spans.load(history, self._slot_ms, whole_from_ms)
+            self._waits = self._read_waits(connection)
         self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._discover()
 
     def turn(self) -> None:
         """Read what came and store it; and what the clock asks for."""
-        messages = self._reader.poll(POLL_S)
+        messages = self._reader.poll(POLL_S, GATHER_S)
         if messages:
             self._apply(read(messages, self._inputs, self._configuration))
             self._due["renew"] = time.monotonic() + RENEW_S
@@ -155,7 +159,7 @@ class Session:
         self._rejected = self._rejected or bool(batch.changed_rejections)
         self._refused = self._refused or bool(batch.reroutes.refused)
         self._reader.past(found.positions)
-        self._figures.committed(batch, now_ms)
+        self._stored(batch, now_ms)
         for place, kind in found.faults:
             log.warning(Event.EVENT_REFUSED, desk=Name(place.desk), topic_kind=place.kind, reason=kind)
 
@@ -210,15 +214,13 @@ class Session:
         while self._swept():
             pass
         self._forget()
-        oldest: dict[tuple[str, str], int] = {}
         with self._engine.connect() as connection:
             unanswered = queries.unanswered(connection)
             unsent_ms = queries.oldest_unsent_ms(connection)
-            for desk, lane in self._waiting():
-                if (arrived_ms := queries.oldest_waiting(connection, desk, lane)) is not None:
-                    oldest[desk, lane] = arrived_ms
+            for desk, lane in list(self._waits.stale):
+                self._waits.refresh((desk, lane), queries.oldest_waiting(connection, desk, lane))
         with self._figures.lock:
-            self._figures.oldest = oldest
+            self._figures.oldest = dict(self._waits.oldest)
             self._figures.unanswered = unanswered
             self._figures.unsent_ms = unsent_ms
 
@@ -234,10 +236,19 @@ class Session:
         with self._figures.lock:
             self._figures.spans.forget(before_ms)
 
-    def _waiting(self) -> list[tuple[str, Lane]]:
-        with self._figures.lock:
-            return [(desk, Lane(lane)) for (kind, desk, lane), number in self._figures.counts.items()
-                    if kind == "waiting" and number]  # fmt: skip
+    def _read_waits(self, connection: Connection) -> Waits:
+        oldest: dict[Queue, int] = {}
+        unmissed: dict[Queue, int] = {}
+        for (kind, desk, lane), number in self._figures.counts.items():
+            if kind != EntryState.WAITING or not number:
+                continue
+            found = queries.oldest_waiting(connection, desk, lane)
+            assert found is not None  # its tally says so
+            oldest[desk, lane] = found
+            missed = self._figures.counts[OVERDUE, desk, lane]
+            if (found := queries.oldest_unmissed(connection, desk, lane, number - missed, missed)) is not None:
+                unmissed[desk, lane] = found
+        return Waits(oldest, unmissed)
 
     def _swept(self) -> bool:
         """One transaction of the clock's; True where there was as much as it takes."""
@@ -245,14 +256,13 @@ class Session:
         with self._engine.connect() as connection:
             ended = queries.expiring(connection, now_ms, SWEPT)
             missed: list[str] = []
-            for desk, lane in self._waiting():
-                with self._figures.lock:
-                    left = self._figures.counts["waiting", desk, lane] - self._figures.counts[OVERDUE, desk, lane]
-                if left > 0:
-                    before_ms = now_ms - self._terms.target_ms(desk, lane)
-                    missed += queries.due(connection, desk, lane, before_ms, SWEPT - len(missed))
+            before_ms = self._terms.latest_in_time(now_ms)
+            for queue, from_ms in self._waits.past(before_ms):
+                span = range(from_ms, before_ms[queue])
+                missed += queries.due(connection, *queue, span, SWEPT - len(missed))
                 if len(missed) >= SWEPT:
                     break
+                self._waits.counted(queue, queries.next_unmissed(connection, *queue, span.stop))
         if not ended and not missed:
             return False
         with writing(self._engine, self._epoch, now_ms) as connection:
@@ -266,8 +276,12 @@ class Session:
             self._telling.tell(connection, batch, (), now_ms)
             store.save(connection, batch, self._streams, {})
         self._unsent = self._unsent or bool(batch.messages)
-        self._figures.committed(batch, now_ms)
+        self._stored(batch, now_ms)
         return len(ended) >= SWEPT or len(missed) >= SWEPT
+
+    def _stored(self, batch: Batch, now_ms: int) -> None:
+        self._waits.stored(batch.waiting)
+        self._figures.committed(batch, now_ms)
 
     def _discover(self) -> None:
         """Topics that came, and the first receipts that are kept of each ingress partition."""

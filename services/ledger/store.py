@@ -2,16 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, func, literal, or_, select
 
-from schemas.codes import ActorRole, Disposition, Lane, StatusType
+from schemas.codes import ActorRole, Disposition, StatusType
 from schemas.lifecycle import Step
 from services.ledger import queries, tables
 from services.ledger.batch import Batch
 from services.ledger.entry import Entry
+from services.ledger.entry_rows import READ, entry_of, rows_of, save_entries
 from services.ledger.history import ARRIVED, CLOSED, LOOKED, span_ms
 from services.ledger.known import Known, Placed, Rejected, ReportKey
 from services.ledger.noticing import Group, Told
@@ -22,15 +22,12 @@ from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Stream, StreamKey
 
 Positions = Mapping[tuple[str, int], int]
-_COLUMNS: Final = tuple(column.name for column in fields(Entry) if column.name != "id")
-_CODES: Final = tuple(_COLUMNS.index(name) for name in ("lane", "state", "disposition"))
-_read_columns: Final = attrgetter(*_COLUMNS)
 
 
 def load(connection: Connection, keys: Collection[str], reports: Collection[ReportKey]) -> Known:
     """What is there of these entries and reports. Entries of a report come with every desk that has it."""
     known = Known()
-    for row in in_chunks(connection, keys, lambda some: select(tables.entries).where(tables.entries.c.key.in_(some))):
+    for row in rows_of(connection, keys):
         _add(known, row)
     _load_reports(connection, known, reports)
     speaking = {key for key, entry in known.entries.items() if entry.events}
@@ -47,7 +44,7 @@ def _load_reports(connection: Connection, known: Known, reports: Collection[Repo
         known.desks[report] = set()
 
     def of_reports(some: list[ReportKey]) -> Select[Any]:
-        return select(entries).where(or_(*(_of_report(report) for report in some)))
+        return select(*(entries.c[name] for name in READ)).where(or_(*(_of_report(report) for report in some)))
 
     for row in in_chunks(connection, reports, of_reports, 100):
         entry = _add(known, row)
@@ -128,7 +125,7 @@ def _reroute_row(found: Refusal | Asked, rank: str | None) -> dict[str, Any]:
 
 def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Stream], positions: Positions) -> None:
     """All that a finished batch changed, and how far the topics are read."""
-    _save_entries(connection, batch.changed)
+    save_entries(connection, batch.changed)
     insert(connection, tables.events, [_event_row(placed) for placed in batch.new_events])
     insert(connection, tables.tracks, [_track_row(tracked) for tracked in batch.new_tracks])
     save_messages(connection, batch.messages)
@@ -148,40 +145,6 @@ def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Strea
             for (topic, partition), offset in positions.items()
         ],
     )
-
-
-def _save_entries(connection: Connection, changed: Iterable[Entry]) -> None:
-    """By the driver alone: thousands of rows a transaction, of which SQLAlchemy would make a mapping each."""
-    new: list[tuple[Any, ...]] = []
-    old: list[tuple[Any, ...]] = []
-    for entry in changed:
-        if entry.id is None:
-            new.append(_values(entry))
-        else:
-            old.append((*_values(entry), entry.id))
-    names = ", ".join(_COLUMNS)
-    is_postgresql = connection.dialect.name == "postgresql"
-    if new and is_postgresql:
-        driver: Any = connection.connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY entries ({names}) FROM STDIN") as copy:
-            for row in new:
-                copy.write_row(row)
-    elif new:
-        marks = ", ".join("?" * len(_COLUMNS))
-        connection.exec_driver_sql(f"INSERT INTO entries ({names}) VALUES ({marks})", new)  # noqa: S608 - names of ours
-    if old:
-        mark = "%s" if is_postgresql else "?"
-        sets = ", ".join(f"{name} = {mark}" for name in _COLUMNS)
-        connection.exec_driver_sql(f"UPDATE entries SET {sets} WHERE id = {mark}", old)  # noqa: S608 - names of ours
-
-
-def _values(entry: Entry) -> tuple[Any, ...]:
-    """A row in the order of `_COLUMNS`. Codes as plain text: a driver takes a subclass the long way round."""
-    row = list(_read_columns(entry))
-    for place in _CODES:
-        if row[place] is not None:
-            row[place] = str.__str__(row[place])
-    return tuple(row)
 
 
 def _save_reports(connection: Connection, batch: Batch) -> None:
@@ -218,11 +181,7 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
 def _add(known: Known, row: Row[Any]) -> Entry:
     entry = known.entries.get(row.key)
     if entry is None:
-        values = row._asdict()
-        values["lane"] = Lane(values["lane"])
-        if values["disposition"] is not None:
-            values["disposition"] = Disposition(values["disposition"])
-        entry = known.entries[row.key] = Entry(**values)
+        entry = known.entries[row.key] = entry_of(row)
     return entry
 
 

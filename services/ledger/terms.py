@@ -19,6 +19,10 @@ class Terms:
         """By when somebody must have looked, from arrival."""
         return self.targets[desk, lane]
 
+    def latest_in_time(self, now_ms: int) -> dict[tuple[str, str], int]:
+        """Desk and lane → what arrived before this (Unix ms) should have been looked at by now."""
+        return {queue: now_ms - target_ms for queue, target_ms in self.targets.items()}
+
     def settle_term(self, entry: Entry) -> None:
         """The sooner of the partner's term and the desk's own."""
         own = entry.arrived_ms + self.kept[entry.desk]

@@ -120,7 +120,7 @@ class Session:
 
     def turn(self) -> None:
         """Read what came and store what follows; and what the clock asks for."""
-        if messages := self._reader.await_first(self._patience_s()):
+        if messages := self._reader.poll(self._patience_s()):
             self._apply(messages)
         if self._next_ms is not None and self._next_ms <= _now_ms():
             self._tick()

@@ -1,7 +1,6 @@
 """`python -m services.router`: reads settings and configuration, wires, and runs until told to stop."""
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from services.router.readiness import needed, wait_for_topics
 from services.router.settings import RouterSettings
 from services.router.source import Kind, sources, written_by
 from services.runtime import exits, loop
+from services.runtime.collector import spare_the_collector
 from services.runtime.http import serve
 from services.runtime.log import Event, configure, logger
 from services.runtime.settings import KafkaSettings, SharedSettings, read
@@ -100,12 +100,6 @@ async def _serve(configuration: Configuration, kafka: KafkaSettings, settings: R
     return exits.DONE
 
 
-def _spare_the_collector() -> None:
-    """A transaction makes thousands of short-lived objects and no cycles: look for those less often."""
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
-
-
 def main() -> int:
     """Exit codes of contract.md; raises what `services.runtime.exits.run_main` turns into them."""
     configure("router")
@@ -116,7 +110,7 @@ def main() -> int:
         configuration = load(shared.config_dir)
     except ConfigurationError as error:
         raise exits.WrongUse(str(error)) from None
-    _spare_the_collector()
+    spare_the_collector()
     return loop.run(_serve(configuration, kafka, settings))
 
 

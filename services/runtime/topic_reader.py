@@ -83,17 +83,14 @@ class TopicReader:
         )
         self.reached |= {place: positions.get(place, 0) for place in fresh}
 
-    def poll(self, timeout_s: float) -> list[Message]:
-        """What arrived, at most `BATCH`; ends met are noted, and what heals by itself is waited out.
+    def poll(self, timeout_s: float, gather_s: float = 0.0) -> list[Message]:
+        """What arrived, at most `BATCH`: waits for the first, and then `gather_s` for what comes with it.
 
-        Raises KafkaException for what does not: a position that retention has overtaken is one.
+        Ends met are noted, and what heals by itself is waited out. Raises KafkaException for what does not: a position
+        that retention has overtaken is one.
         """
-        return self._records(self._consumer.consume(BATCH, timeout_s))
-
-    def await_first(self, timeout_s: float) -> list[Message]:
-        """As `poll`, which waits for as many as there may be; this returns as soon as there is one."""
         first = self._consumer.poll(timeout_s)
-        return [] if first is None else self._records([first, *self._consumer.consume(BATCH, 0)])
+        return [] if first is None else self._records([first, *self._consumer.consume(BATCH, gather_s)])
 
     def _records(self, found: Iterable[Message]) -> list[Message]:
         records = []
