@@ -13,6 +13,7 @@ from schemas.lifecycle import Course, Step
 from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
 from services.ledger.history import History, MomentKey, moments, replace_moments
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
+from services.ledger.openings import Openings
 from services.ledger.reading import Arrival, Receipted, Tracked, entry_key
 from services.ledger.reroutes import Reroutes, refusals
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
@@ -81,6 +82,7 @@ class Batch:
         self._terms = terms
         self._slot_ms = slot_ms
         self._now_ms = now_ms
+        self._now = _rfc3339(now_ms)
 
     @property
     def changed(self) -> Iterable[Entry]:
@@ -249,8 +251,14 @@ class Batch:
     def finish(self) -> None:
         """Settle what was touched, once each: counts, outcomes, commands."""
         amended = bool(self.known.amendments)
+        openings = Openings(self._slot_ms)
         for key, was in self._before.items():
             entry = self.known.entries[key]
+            if was is NOTHING and entry.state == EntryState.WAITING and not (amended or key in self._unsettled):
+                openings.add(entry)
+                if _is_told(was, entry):
+                    self.moved.append((was, entry))
+                continue
             course = self._settle(entry) if key in self._unsettled else None
             closings = () if course is None else course.closings
             count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
@@ -266,6 +274,7 @@ class Batch:
                 said = self._said(was, entry, course)
                 self.messages += said
                 self.reroutes.ask(entry, said)
+        openings.count(self.tallies, self.history, self.waiting)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
         self.history = Counter({key: number for key, number in self.history.items() if number})
 
@@ -286,7 +295,7 @@ class Batch:
         return [placed.reported.step for placed in events]
 
     def _said(self, was: Before, entry: Entry, course: Course | None) -> list[Message]:
-        found = outcomes(was, entry, _rfc3339(self._now_ms), self._now_ms)
+        found = outcomes(was, entry, self._now, self._now_ms)
         by = course.forwarded_by if course is not None else None
         if (message := pass_on(entry, by or ActorRole.SYSTEM, self._now_ms)) is not None:
             found.append(message)

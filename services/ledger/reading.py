@@ -12,8 +12,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
+from msgspec import MsgspecError, Struct
+from msgspec import field as named
+from msgspec.json import Decoder
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from policy.configuration import Configuration
 from schemas import topics
@@ -28,7 +30,7 @@ MAX_EVENT_BYTES: Final = 4 * 1024
 MAX_NOTICE_BYTES: Final = 16 * 1024
 
 Event = TypeVar("Event", StatusEvent, TrackEvent, Notice)
-_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
+_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, MsgspecError)
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _REROUTED: Final = f"{topics.REROUTE}/"
 Headers = Iterable[tuple[str, bytes | None]] | None
@@ -149,6 +151,49 @@ class Tracked:
     identity: str
 
 
+class _Identifier(Struct):
+    captured_at: str | None = None
+
+
+class _Envelope(Struct):
+    """What a ledger reads of it. The rest is passed over: making objects of it would take five times as long."""
+
+    action: str
+    expires_at: str | None = None
+    identifiers: list[_Identifier] = []
+
+
+class _Goal(Struct):
+    desk: str
+    lane: str
+
+
+class _Mark(Struct):
+    """The command that a receipt answers."""
+
+    command: str
+    desk: str = named(name="from")
+    chain: list[str] = []
+
+
+class _Receipt(Struct):
+    partition: int
+    offset: int
+    received_at: str
+    outcome: str
+    report: str | None
+    revision: int | None
+    destinations: list[_Goal] = []
+    reason: str | None = None
+    reroute: _Mark | None = None
+    claims_urgent: bool = False
+    test: bool = False
+
+
+_ENVELOPES: Final = Decoder(_Envelope)
+_RECEIPTS: Final = Decoder(_Receipt)
+
+
 def entry_key(partner: str, report: str, desk: str) -> str:
     """An entry's identity as text. None of the three may hold a colon."""
     return f"{partner}:{report}:{desk}"
@@ -168,9 +213,8 @@ def _arrival(desk: str, lane: Lane, value: bytes, headers: Mapping[str, Any]) ->
     partner, report, revision = headers["ce_id"].decode().split(":")
     source, _, offset = headers["referral-ingress"].decode().rpartition("/")
     chain = headers["referral-chain"].decode() if "referral-chain" in headers else ""
-    envelope = from_json(value)
-    withdrawn = envelope["action"] == "withdraw"
-    expires = envelope.get("expires_at")
+    envelope = _ENVELOPES.decode(value)
+    withdrawn = envelope.action == "withdraw"
     tenure = 1
     if chain:
         chain, tenure = _stay(chain, desk, withdrawn)
@@ -190,8 +234,8 @@ def _arrival(desk: str, lane: Lane, value: bytes, headers: Mapping[str, Any]) ->
         chain,
         headers["referral-roles"].decode(),
         headers["referral-reasons"].decode(),
-        None if expires is None else unix_ms(expires),
-        _oldest(envelope["identifiers"]) if "identifiers" in envelope else None,
+        None if envelope.expires_at is None else unix_ms(envelope.expires_at),
+        _oldest(envelope.identifiers) if envelope.identifiers else None,
         value,
     )
 
@@ -209,12 +253,12 @@ def _stay(chain: str, desk: str, withdrawn: bool) -> tuple[str, int]:
 
 def partner_term_ms(envelope: bytes) -> int | None:
     """`expires_at` of an envelope that was read before."""
-    expires = from_json(envelope).get("expires_at")
+    expires = _ENVELOPES.decode(envelope).expires_at
     return None if expires is None else unix_ms(expires)
 
 
-def _oldest(identifiers: Iterable[Mapping[str, Any]]) -> int | None:
-    times = {text for found in identifiers if (text := found.get("captured_at"))}  # most were captured at once
+def _oldest(identifiers: Iterable[_Identifier]) -> int | None:
+    times = {found.captured_at for found in identifiers if found.captured_at}  # most were captured at once
     return min(map(unix_ms, times), default=None)
 
 
@@ -235,30 +279,30 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
     if value is None:
         return Fault(FaultKind.NULL_VALUE)
     try:
-        found = from_json(value)
-        if found.get("test"):
+        found = _RECEIPTS.decode(value)
+        if found.test:
             return None
-        mark = found.get("reroute")
-        outcome = _OUTCOMES[found["outcome"]]
+        mark = found.reroute
+        outcome = _OUTCOMES[found.outcome]
         return Receipted(
-            f"{reroute if mark else ingress}/{found['partition']}",
-            found["offset"],
-            unix_ms(found["received_at"]),
+            f"{reroute if mark else ingress}/{found.partition}",
+            found.offset,
+            unix_ms(found.received_at),
             outcome,
             partner,
-            found["report"],
-            found["revision"],
-            {goal["desk"]: goal["lane"] for goal in found["destinations"]},
-            _commanded(mark, outcome, found["reason"]) if mark else None,
-            found.get("claims_urgent", False) is True,
+            found.report,
+            found.revision,
+            {goal.desk: goal.lane for goal in found.destinations},
+            _commanded(mark, outcome, found.reason) if mark else None,
+            found.claims_urgent,
         )
     except _UNREADABLE:
         return Fault(FaultKind.UNREADABLE)
 
 
-def _commanded(mark: Mapping[str, Any], outcome: Outcome, reason: str | None) -> Commanded:
+def _commanded(mark: _Mark, outcome: Outcome, reason: str | None) -> Commanded:
     refused = outcome is Outcome.REJECTED and reason != RejectReason.IDENTITY_CONFLICT
-    return Commanded(mark["command"], mark["from"], max(1, mark["chain"].count(mark["from"])), refused)
+    return Commanded(mark.command, mark.desk, max(1, mark.chain.count(mark.desk)), refused)
 
 
 def read_status(desk: str, value: bytes | None, at_ms: int, known: Configuration) -> Reported | Fault:

@@ -10,8 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from services.runtime.exposition import Exposition
 
 LOOK_S: Final = 0.1
-PAUSE: Final = 9
-"""Pauses for so many times the CPU time of the last rendering: what reads and stores shares the interpreter."""
+PAUSE: Final = 2
+"""Pauses for so many times the CPU time of the last rendering."""
+BUSY_PAUSE: Final = 9
+"""The same where the process has other work than that: what reads and stores shares the interpreter."""
+BUSY: Final = 0.5
+"""From this share of a processor on, rendering not counted."""
 LONGEST_S: Final = 0.5
 """But never longer: a change is to show within a second."""
 STALE_S: Final = 5.0
@@ -28,16 +32,21 @@ class Rendered:
         self._version = version
         self._rendered_version = -1
         self._rendered_at = 0.0
+        self._used_s = time.process_time()
         self.pause_s = LOOK_S
         self.text = b""
         self.render()
 
     def render(self) -> None:
         """Now."""
-        self._rendered_version, self._rendered_at = self._version(), time.monotonic()
+        since_s, self._rendered_at = time.monotonic() - self._rendered_at, time.monotonic()
+        worked_s = time.process_time() - self._used_s
+        self._rendered_version = self._version()
         before_s = time.thread_time()
         self.text = self._exposition.write()
-        self.pause_s = min(LONGEST_S, max(LOOK_S, PAUSE * (time.thread_time() - before_s)))
+        cost_s = time.thread_time() - before_s
+        self._used_s = time.process_time()
+        self.pause_s = pause_s(cost_s, busy=worked_s > BUSY * since_s)
 
     async def keep(self) -> None:
         """Render whenever something changed, and now and then; until cancelled."""
@@ -45,3 +54,8 @@ class Rendered:
             await asyncio.sleep(self.pause_s)
             if self._version() != self._rendered_version or time.monotonic() - self._rendered_at > STALE_S:
                 await asyncio.to_thread(self.render)
+
+
+def pause_s(cost_s: float, *, busy: bool) -> float:
+    """How long not to look, in seconds, after a rendering that took `cost_s` of a processor."""
+    return min(LONGEST_S, max(LOOK_S, (BUSY_PAUSE if busy else PAUSE) * cost_s))

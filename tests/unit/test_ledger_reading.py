@@ -143,7 +143,10 @@ def test_a_command_is_refused_unless_the_router_has_carried_out_one_of_its_ident
 
 
 def test_a_receipt_of_the_test_ingress_is_nothing() -> None:
-    value = b'{"partition":0,"offset":1,"outcome":"routed","test":true}'
+    value = (
+        b'{"partition":0,"offset":1,"received_at":"2026-01-01T00:00:00.000Z","outcome":"routed",'
+        b'"report":"1","revision":1,"destinations":[],"test":true}'
+    )
     assert read_receipt("ncmec", "i", "r", value) is None
 
 
