@@ -11,7 +11,9 @@ from typing import Final
 
 from policy.configuration import Configuration
 from schemas.codes import Lane
-from services.ledger.database import connect, migrate
+from services.ledger.database import connect, migrate, remember_slot
+from services.ledger.history import first_kept
+from services.ledger.store import fill_history
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE
 from services.ledger.terms import terms
 
@@ -74,6 +76,11 @@ def build(
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()
+    engine = connect(f"sqlite:///{file}")
+    with engine.begin() as found:
+        if remember_slot(found, SLOT_MS):
+            fill_history(found, SLOT_MS, first_kept(now_ms, SLOT_MS))
+    engine.dispose()
 
 
 def _queues(connection: sqlite3.Connection, configuration: Configuration) -> None:
