@@ -26,6 +26,7 @@ from services.ledger.publisher import Publisher
 from services.ledger.reading import (
     Arrival,
     Commanded,
+    FaultKind,
     Receipted,
     Tracked,
     entry_key,
@@ -158,6 +159,9 @@ class Session:
         self._figures.committed(batch, now_ms)
         for place, kind in found.faults:
             log.warning(Event.EVENT_REFUSED, desk=Name(place.desk), topic_kind=place.kind, reason=kind)
+        for desk, number in batch.surplus.items():
+            reason = FaultKind.TOO_MANY
+            log.warning(Event.EVENT_REFUSED, desk=Name(desk), topic_kind=Kind.STATUS, reason=reason, events=number)
 
     def _look_round(self) -> None:
         now_ms = _now_ms()

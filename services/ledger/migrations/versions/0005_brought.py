@@ -1,0 +1,21 @@
+"""Every moment at which a reroute brought an entry here, in place of the last."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+_LAST_OF_CHAIN = "substr(chain, length(rtrim(chain, replace(chain, ',', ''))) + 1)"
+
+
+def upgrade() -> None:
+    """The one that is known is carried over. On SQLite the table is written anew."""
+    op.add_column("entries", sa.Column("brought", sa.Text(), server_default="", nullable=False))
+    op.execute(
+        f"UPDATE entries SET brought = came_ms || '/' || tenure || '/' || revision || '/' || {_LAST_OF_CHAIN} "
+        "WHERE came_ms > 0"
+    )
+    op.drop_column("entries", "came_ms")
