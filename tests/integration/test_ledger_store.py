@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from schemas.codes import ActorRole, Lane, StatusType
 from schemas.lifecycle import Step
-from services.ledger import queries, store
+from services.ledger import queries, store, tables
 from services.ledger.batch import Batch
 from services.ledger.database import (
     LEASE_MS,
@@ -197,6 +200,32 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
 def test_what_is_no_database_url_is_refused(url: str) -> None:
     with pytest.raises(WrongUse, match="DATABASE_URL"):
         connect(url)
+
+
+def test_what_a_ledger_of_before_knew_of_a_return_is_carried_over(engine: Engine) -> None:
+    migrations = Config()
+    migrations.set_main_option("script_location", str(files("services.ledger") / "migrations"))
+    with engine.begin() as connection:
+        tables.metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+        migrations.attributes["connection"] = connection
+        command.upgrade(migrations, "0004")
+        old = Table("entries", MetaData(), autoload_with=connection)
+        row = {column.name: "" if isinstance(column.type, String) else 0 for column in old.c if not column.nullable}
+        row |= {"tenure": 2, "revision": 3, "withdrawn": False, "unlooked": False, "missed": False}
+        for number, (came_ms, chain) in enumerate([(0, ""), (7, ""), (8, "be"), (9, "nl,be,nl,be")], 1):
+            key = {"id": number, "key": str(number)}
+            connection.execute(old.insert().values({**row, **key, "came_ms": came_ms, "chain": chain}))
+    migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(select(tables.entries.c.brought).order_by(tables.entries.c.id))
+        assert list(found.scalars()) == ["", "7/2/3/", "8/2/3/be", "9/2/3/be"]
+
+
+def test_the_migrations_make_the_columns_of_the_code(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for table in tables.metadata.sorted_tables:
+            assert {column["name"] for column in inspect(connection).get_columns(table.name)} == set(table.c.keys())
 
 
 def test_a_ledger_that_is_paused_inside_a_transaction_does_not_keep_its_standby_waiting(server: str) -> None:

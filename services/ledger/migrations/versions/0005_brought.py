@@ -8,14 +8,16 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_LAST_OF_CHAIN = "substr(chain, length(rtrim(chain, replace(chain, ',', ''))) + 1)"
+_CARRY_OVER = """
+UPDATE entries SET brought = came_ms || '/' || tenure || '/' || revision || '/' ||
+  substr(chain, length(rtrim(chain, replace(chain, ',', ''))) + 1)
+WHERE came_ms > 0
+"""
+"""Moment, stay, revision and the last of the chain."""
 
 
 def upgrade() -> None:
     """The one that is known is carried over. On SQLite the table is written anew."""
     op.add_column("entries", sa.Column("brought", sa.Text(), server_default="", nullable=False))
-    op.execute(
-        f"UPDATE entries SET brought = came_ms || '/' || tenure || '/' || revision || '/' || {_LAST_OF_CHAIN} "
-        "WHERE came_ms > 0"
-    )
+    op.execute(_CARRY_OVER)
     op.drop_column("entries", "came_ms")
