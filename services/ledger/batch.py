@@ -252,6 +252,11 @@ class Batch:
         self._touch(entry)
         entry.missed = True
 
+    def reconsider(self, entry: Entry) -> None:
+        """Nothing new is said of it, but the rules by which it was settled were others."""
+        self._touch(entry, may_move=True)
+        self._unsettled.add(entry.key)
+
     def finish(self) -> None:
         """Settle what was touched, once each: counts, outcomes, commands."""
         amended = bool(self.known.amendments)
@@ -314,7 +319,7 @@ class Batch:
             told = course_of(entry, self._steps(entry), is_refused) if entry.events else None
             self._moments[key] = tuple(moments(entry, told, self._slot_ms))
             if told is not None and told.closings and entry.met:
-                self._closings[key] = told.closings
+                self._closings[key] = told.closings[: entry.closings]  # fewer, if other rules told them
 
 
 def _rfc3339(unix_ms: int) -> str:

@@ -32,6 +32,7 @@ from services.ledger.reading import (
     entry_key,
     read_receipt,
 )
+from services.ledger.settling import settle_anew, settled, unsettled
 from services.ledger.tally import OVERDUE
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
@@ -103,7 +104,22 @@ class Session:
                 self._figures.spans.load(history, self._slot_ms, whole_from_ms)
         self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
+        self._settle_anew()
         self._discover()
+
+    def _settle_anew(self) -> None:
+        """What a version before settled by other rules."""
+        with self._engine.connect() as connection:
+            keys = unsettled(connection)
+        while keys:
+            now_ms, some, keys = _now_ms(), keys[:SWEPT], keys[SWEPT:]
+            with writing(self._engine, self._epoch, now_ms) as connection:
+                batch = settle_anew(connection, some, lambda known, now_ms=now_ms: self._batch(known, now_ms))  # type: ignore[misc]
+                self._telling.tell(connection, batch, (), now_ms)
+                store.save(connection, batch, self._streams, {})
+                if not keys:
+                    settled(connection)
+            self._figures.committed(batch, now_ms)
 
     def turn(self) -> None:
         """Read what came and store it; and what the clock asks for."""

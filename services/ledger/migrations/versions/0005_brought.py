@@ -15,9 +15,16 @@ WHERE came_ms > 0
 """
 """Moment, stay, revision and the last of the chain."""
 
+_NOTE = """
+INSERT INTO notes (name, value)
+SELECT 'unsettled', 'returns' WHERE EXISTS (SELECT 1 FROM entries WHERE brought <> '')
+"""
+"""What was settled by the last moment alone is settled anew (`services.ledger.settling`)."""
+
 
 def upgrade() -> None:
     """The one that is known is carried over. On SQLite the table is written anew."""
     op.add_column("entries", sa.Column("brought", sa.Text(), server_default="", nullable=False))
     op.execute(_CARRY_OVER)
+    op.execute(_NOTE)
     op.drop_column("entries", "came_ms")
