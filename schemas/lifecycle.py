@@ -15,6 +15,10 @@ from schemas.codes import (
     EntryState,
     StatusType,
 )
+from schemas.returns import NO_RETURNS, Returns
+
+MAX_STEPS: Final = 256
+"""So many status events of an entry count, the first in the desk's topic; the others are refused."""
 
 _OPEN: Final = (EntryState.WAITING, EntryState.SHELVED, EntryState.IN_HAND)
 
@@ -58,21 +62,25 @@ class Step:
 
 
 class Closing(NamedTuple):
-    """One closing: with what, whether nobody had looked, when (Unix ms), and in which stay."""
+    """One closing: with what, whether nobody had looked, when (Unix ms), and in which stay.
+
+    `returned_ms`: when that stay began, where its moment told of it; else 0.
+    """
 
     disposition: Disposition
     unlooked: bool
     at_ms: int
     tenure: int
+    returned_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How far a desk's events brought an entry. `tenure` counts its stays at the desk, from 1.
+    """How far a desk's events brought an entry. `tenure`: its stay at the desk, from 1, as far as chains tell.
 
     `looked_ms`, `taken_ms`, `closed_ms` and what is said of a forwarding are of the stay in hand; `looks_ms` (when each
     first look was), `closings` and `forwards` are of all stays, and only grow as events are added. `unlooked`: closed
-    although nobody had looked.
+    although nobody had looked. `returned_ms`: when the stay in hand began, where a moment told of it; else 0.
     """
 
     state: EntryState = EntryState.WAITING
@@ -89,6 +97,7 @@ class Course:
     closings: tuple[Closing, ...] = ()
     forwards: int = 0
     contested: int = 0
+    returned_ms: int = 0
 
     @property
     def looks(self) -> int:
@@ -109,7 +118,7 @@ class Course:
         closed = state is EntryState.CLOSED
         closing: tuple[Closing, ...] = ()
         if closed and step.disposition is not None:
-            closing = (Closing(step.disposition, looked_ms is None, step.at_ms, self.tenure),)
+            closing = (Closing(step.disposition, looked_ms is None, step.at_ms, self.tenure, self.returned_ms),)
         return Course(
             state=state,
             tenure=self.tenure,
@@ -125,6 +134,7 @@ class Course:
             closings=self.closings + closing,
             forwards=self.forwards + forwarded,
             contested=self.contested,
+            returned_ms=self.returned_ms,
         )
 
     def _stays_here(self, most_forwards: int | None, last_stay: int | None) -> bool:
@@ -132,18 +142,19 @@ class Course:
             return True
         return last_stay is not None and self.tenure >= last_stay
 
-    def again(self) -> "Course":
-        """The next stay: what was forwarded has come back, and nobody has looked at it since."""
-        return replace(self.refused(), tenure=self.tenure + 1)
+    def again(self, tenure: int, returned_ms: int = 0) -> "Course":
+        """The next stay: what the desk was done with has come back, and nobody has looked at it since."""
+        return replace(self.refused(), tenure=tenure, returned_ms=returned_ms)
 
     def refused(self) -> "Course":
         """Waiting in the same stay: the forwarding was not carried out. No desk has it, so this one must look."""
-        return replace(
-            Course(tenure=self.tenure),
+        return Course(
+            tenure=self.tenure,
             looks_ms=self.looks_ms,
             closings=self.closings,
             forwards=self.forwards,
             contested=self.contested,
+            returned_ms=self.returned_ms,
         )
 
 
@@ -156,11 +167,14 @@ def never(_number: int, _to: str) -> bool:
     return False
 
 
+_DONE: Final = frozenset({EntryState.CLOSED, EntryState.FORWARDED})
+
+
 def course(
     steps: Iterable[Step],
     tenure: int = 1,
     most_forwards: int | None = None,
-    returned_ms: int = 0,
+    returns: Returns = NO_RETURNS,
     *,
     last_stay: int | None = None,
     is_refused: Refusals = never,
@@ -168,29 +182,52 @@ def course(
     """The fold. `tenure`: how often the referral came to this desk, as its queue records say; at least 1.
 
     `most_forwards`: how often it can have been forwarded in all; `last_stay`: in which it can not go on any more; None
-    for no limit. `returned_ms`: when another desk last forwarded it here (Unix ms), 0 for never. What follows a
-    forwarding belongs to the next stay, where there is one, or to the same where it was refused; else it is contested.
+    for no limit. `returns`: when it came back here. What follows a forwarding belongs to the next stay, where there is
+    one, or to the same where it was refused; else it is contested. What follows a closing belongs to the next stay
+    where it came back in between.
     """
     found = Course()
     for step in steps:
-        if found.state is EntryState.FORWARDED:
-            found = _onward(found, tenure, returned_ms, is_refused)
+        if found.state in _DONE:
+            found = _onward(found, tenure, returns, is_refused, step)
         found = found.after(step, most_forwards, last_stay)
-    return _onward(found, tenure, returned_ms, is_refused)
+    return _onward(found, tenure, returns, is_refused) if found.state in _DONE else found
 
 
-def _onward(found: Course, tenure: int, returned_ms: int, is_refused: Refusals) -> Course:
-    """What came of a forwarding. A refused one begins no stay: the next that comes back must not be taken for it."""
-    if found.forwarded_to is not None and is_refused(found.forwards, found.forwarded_to):
-        return found.refused()
-    return found.again() if _is_back(found, tenure, returned_ms) else found
+def _onward(
+    found: Course, tenure: int, returns: Returns, is_refused: Refusals, following: Step | None = None
+) -> Course:
+    """What came of what the desk was done with, before the step that follows; None: after all."""
+    if found.state is EntryState.CLOSED:
+        return _after_closing(found, returns, following)
+    return _after_forwarding(found, tenure, returns, is_refused)
 
 
-def _is_back(found: Course, tenure: int, returned_ms: int) -> bool:
-    """Whether what was forwarded has come here again: as the chain says, or by the moment where no chain can.
+def _after_forwarding(found: Course, tenure: int, returns: Returns, is_refused: Refusals) -> Course:
+    """A refused one begins no stay: the next that comes back must not be taken for it.
 
-    Two desks that one report addresses, and that forward it to each other, have no stay before in either chain.
+    Two desks that one report addresses, and that forward it to each other, have no stay before in either chain: there
+    the moment decides.
     """
-    if found.state is not EntryState.FORWARDED:
-        return False
-    return found.tenure < tenure or (found.forwarded_ms is not None and returned_ms > found.forwarded_ms)
+    assert found.forwarded_to is not None and found.forwarded_ms is not None  # noqa: PT018 - a forwarding has both
+    if is_refused(found.forwards, found.forwarded_to):
+        return found.refused()
+    if found.tenure < tenure:
+        return found.again(found.tenure + 1)
+    back = returns.first_after(found.forwarded_ms)
+    return found if back is None else found.again(found.tenure, back.at_ms)
+
+
+def _after_closing(found: Course, returns: Returns, following: Step | None) -> Course:
+    """Only what came back before the step that follows: a desk may open again what it has closed by itself.
+
+    Where returns are forgotten, what can not follow shows that there was one.
+    """
+    assert found.closed_ms is not None  # it is closed
+    until_ms = None if following is None else following.at_ms
+    if back := returns.between(found.closed_ms, until_ms):
+        return found.again(max(found.tenure, *(one.tenure for one in back)), back[0].at_ms)
+    forgotten = found.closed_ms < returns.since_ms
+    if forgotten and following is not None and EntryState.CLOSED not in STEPS[following.event]:
+        return found.again(found.tenure)
+    return found

@@ -14,8 +14,9 @@ from pydantic_core import from_json
 
 from policy.desks import Desk
 from schemas.codes import EntryState, Lane, StatusType
-from schemas.lifecycle import STEPS, Course, Step, course
+from schemas.lifecycle import MAX_STEPS, STEPS, Course, Step, course
 from schemas.records import MAX_DESKS, StatusEvent
+from schemas.returns import Brought, newest, returns
 
 Key = tuple[str, str]
 """Partner and report."""
@@ -57,7 +58,7 @@ class DeskEntry:
     speaking: Came | None = None
     tenure: int = 1
     arrived_ms: int = 0
-    came_ms: int = 0
+    brought: tuple[Brought, ...] = ()
     chain: str = ""
 
     @property
@@ -77,7 +78,8 @@ class DeskEntry:
         else:
             first = False
         if came.chain and not came.rank[2]:
-            self.came_ms = max(self.came_ms, came.received_ms)
+            brought = Brought(came.received_ms, came.rank[1], came.rank[0], came.chain.rpartition(",")[2])
+            self.brought = newest([*self.brought, brought])
         tenure = came.rank[1]
         if first or tenure > self.tenure:
             self.tenure, self.arrived_ms, self.chain = tenure, came.received_ms, came.chain
@@ -87,7 +89,7 @@ class DeskEntry:
 
     def hear(self, said: Said) -> None:
         """One more status event; the same one again counts once."""
-        if all(said.event != known.event for known in self.said):
+        if len(self.said) < MAX_STEPS and all(said.event != known.event for known in self.said):
             self.said.append(said)
             self.said.sort(key=lambda known: known.place)
 
@@ -100,12 +102,12 @@ class DeskEntry:
     def course(self, desk: Desk, now_ms: int, more: Iterable[Step] = ()) -> Course:
         """What the desk's own events make of it; `more`: and these after them."""
         steps = [known.step for known in self.said]
-        returned_ms = self.came_ms if self.chain.split(",")[0] in ("", desk.id) else 0
+        back = returns(self.brought, addressed=self.chain.split(",")[0] in ("", desk.id))
         most = self.tenure - 1 if self.chain.count(",") + 2 >= MAX_DESKS else None
         if (ends_ms := self.expires_ms(desk)) <= now_ms:  # what is erased cannot be passed on any more
             before = [step for step in steps if step.at_ms <= ends_ms]
-            most = course(before, self.tenure, most, returned_ms).forwards
-        return course([*steps, *more], self.tenure, most, returned_ms)
+            most = course(before, self.tenure, most, back).forwards
+        return course([*steps, *more], self.tenure, most, back)
 
     def state(self, desk: Desk, now_ms: int, found: Course | None = None) -> EntryState:
         """Where it stands. A desk's own end outlasts a withdrawal and the clock."""
@@ -119,6 +121,8 @@ class DeskEntry:
 
 def refusal(entry: DeskEntry, step: Step, desk: Desk, now_ms: int, before: Iterable[Step] = ()) -> str | None:
     """Why this step would be contested after those before it: what the entry is, and what may follow. None: it may."""
+    if len(entry.said) >= MAX_STEPS:
+        return f"it has {MAX_STEPS} status events already, and no more count"
     present = entry.course(desk, now_ms, before)
     if entry.course(desk, now_ms, [*before, step]).contested == present.contested:
         return None

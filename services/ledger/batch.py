@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from policy.desks import UNROUTABLE
 from schemas.codes import ActorRole, EntryState, Lane, Outcome
-from schemas.lifecycle import Course, Step
+from schemas.lifecycle import MAX_STEPS, Closing, Course, Step
 from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
 from services.ledger.history import History, MomentKey, moments, replace_moments
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
 from services.ledger.openings import Openings
-from services.ledger.reading import Arrival, Receipted, Tracked, entry_key
+from services.ledger.reading import Arrival, FaultKind, Receipted, Tracked, entry_key
 from services.ledger.reroutes import Reroutes, refusals
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
 from services.ledger.streams import Gap, Stream, StreamKey
@@ -73,6 +73,10 @@ class Batch:
         self._before: dict[str, Before] = {}
         self._moments: dict[str, tuple[MomentKey, ...]] = {}
         """Of those that were there and may have others now: as they were."""
+        self._closings: dict[str, tuple[Closing, ...]] = {}
+        """Of the same, where they have any: those that were told."""
+        self.surplus: Counter[str] = Counter()
+        """Desk → status events that were one too many for their entry."""
         self._fresh: Counter[str] = Counter()
         self._identities: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
@@ -216,6 +220,10 @@ class Batch:
         if reported.identity in said:
             self.counters[CounterKey("status", desk, "", "repeated")] += 1
             return
+        if len(events) >= MAX_STEPS:  # the first in the order of their topic count, however it is cut into batches
+            self.fault(desk, FaultKind.TOO_MANY)
+            self.surplus[desk] += 1
+            return
         entry = self.known.entries.get(reported.key)
         if entry is None:
             entry = self._add(unmet(reported.key, reported.partner, reported.report, desk))
@@ -248,6 +256,11 @@ class Batch:
         self._touch(entry)
         entry.missed = True
 
+    def reconsider(self, entry: Entry) -> None:
+        """Nothing new is said of it, but the rules by which it was settled were others."""
+        self._touch(entry, may_move=True)
+        self._unsettled.add(entry.key)
+
     def finish(self) -> None:
         """Settle what was touched, once each: counts, outcomes, commands."""
         amended = bool(self.known.amendments)
@@ -260,8 +273,7 @@ class Batch:
                     self.moved.append((was, entry))
                 continue
             course = self._settle(entry) if key in self._unsettled else None
-            closings = () if course is None else course.closings
-            count(was, entry, closings, self._slot_ms, self.tallies, self.counters)
+            count(was, entry, self._closings.get(key, ()), course, self._slot_ms, self.tallies, self.counters)
             if was is NOTHING or course is not None:
                 replace_moments(self.history, self._moments.get(key, ()), moments(entry, course, self._slot_ms))
             if was.state == EntryState.WAITING:
@@ -321,6 +333,8 @@ class Batch:
             is_refused = refusals(key, self.known.refusals)
             told = course_of(entry, self._steps(entry), is_refused) if entry.events else None
             self._moments[key] = tuple(moments(entry, told, self._slot_ms))
+            if told is not None and told.closings and entry.met:
+                self._closings[key] = told.closings[: entry.closings]  # fewer, if other rules told them
 
 
 def _rfc3339(unix_ms: int) -> str:

@@ -12,6 +12,8 @@ from typing import Final
 from schemas.codes import Disposition, EntryState, Lane
 from schemas.lifecycle import Course, Refusals, Step, course, never
 from schemas.records import MAX_DESKS
+from schemas.returns import NO_RETURNS, Brought, Returns, newest, returns
+from services.ledger.ranks import Rank, parsed, remembered, written
 from services.ledger.reading import Arrival, partner_term_ms
 
 UNMET: Final = ""
@@ -30,10 +32,10 @@ class Meaning(StrEnum):
 class Entry:
     """A row of the ledger. Times are Unix ms, None where it has not happened.
 
-    `chain`: the desks that had it before this stay. `came_ms`: when another desk last forwarded it here. `records`
-    counts its queue records; `ranks` names theirs when there is more than one, and when each came first: so that
-    repeats can be told, and when every stay began. `events` counts its status events. `passed`: the rank last passed
-    on, and in which forwarding. `missed`: the time to look passed without a look.
+    `chain`: the desks that had it before this stay. `brought`: when reroutes brought it here, each as moment, stay,
+    revision and desk. `records` counts its queue records; `ranks` names theirs when there is more than one, and when
+    each came first: so that repeats can be told, and when every stay began. `events` counts its status events.
+    `passed`: the rank last passed on, and in which forwarding. `missed`: the time to look passed without a look.
     """
 
     key: str
@@ -49,7 +51,7 @@ class Entry:
     expires_ms: int | None = None
     captured_ms: int | None = None
     chain: str = ""
-    came_ms: int = 0
+    brought: str = ""
     roles: str = ""
     reasons: str = ""
     envelope: bytes | None = None
@@ -77,12 +79,11 @@ class Entry:
         return self.records > 0
 
     @property
-    def returned_ms(self) -> int:
-        """When another desk last forwarded it here, to a desk that the report itself addresses; else 0.
-
-        Of a desk that has it by forwarding alone the chain tells, and what comes again is an amendment passed on.
-        """
-        return self.came_ms if self.chain.split(",")[0] in ("", self.desk) else 0
+    def returns(self) -> Returns:
+        """When it came back here."""
+        if not self.brought:
+            return NO_RETURNS
+        return returns(_brought(self.brought), addressed=self.chain.split(",")[0] in ("", self.desk))
 
     @property
     def most_forwards(self) -> int | None:
@@ -114,7 +115,7 @@ def opened(arrival: Arrival) -> Entry:
         arrival.expires_ms,
         arrival.captured_ms,
         arrival.chain,
-        _came_ms(arrival),
+        _bringing(arrival),
         arrival.roles,
         arrival.reasons,
         arrival.envelope,
@@ -132,25 +133,28 @@ def absorb(entry: Entry, arrival: Arrival) -> Meaning:
 
     Its term, and then `settle`, have to follow: nothing here looks at the clock or at what the desk said.
     """
-    ranks = _ranks(entry)
-    rank = _written(arrival.rank)
-    meaning = _meaning(ranks, rank, arrival.tenure)
-    if not entry.met or arrival.rank > max(map(_parsed, ranks)):
+    ranks, rank = _ranks(entry), arrival.rank
+    meaning = _meaning(ranks, rank)
+    if not entry.met or rank > max(ranks):
         _take_over(entry, arrival)
     elif entry.envelope is not None:  # else it is erased, and only what speaks for it can make its term longer
         entry.expires_ms = partner_term_ms(entry.envelope)
     _stay(entry, arrival)
     entry.records += 1
     ranks[rank] = min(arrival.received_ms, ranks.get(rank, arrival.received_ms))
-    entry.ranks = " ".join(f"{one}@{ranks[one]}" for one in sorted(ranks, key=_parsed)) if entry.records > 1 else ""
+    if entry.records > 1:
+        entry.ranks = " ".join(f"{written(one)}@{at_ms}" for one, at_ms in remembered(ranks))
     return meaning
 
 
-def _meaning(ranks: Collection[str], rank: str, tenure: int) -> Meaning:
-    """One record opens each stay, whichever is read first; the others amend, or say what was said before."""
+def _meaning(ranks: Collection[Rank], rank: Rank) -> Meaning:
+    """One record opens each stay, whichever is read first; the others amend, or say what was said before.
+
+    A repeat of what is forgotten is taken for an amendment.
+    """
     if rank in ranks:
         return Meaning.REPEATED
-    return Meaning.AMENDED if any(_parsed(other)[1] == tenure for other in ranks) else Meaning.OPENED
+    return Meaning.AMENDED if any(other[1] == rank[1] for other in ranks) else Meaning.OPENED
 
 
 def stays(entry: Entry) -> Iterable[int]:
@@ -158,8 +162,7 @@ def stays(entry: Entry) -> Iterable[int]:
     if not entry.ranks:
         return (entry.arrived_ms,) if entry.met else ()
     began: dict[int, int] = {}
-    for rank, at_ms in _ranks(entry).items():
-        tenure = _parsed(rank)[1]
+    for (_, tenure, _), at_ms in _ranks(entry).items():
         began[tenure] = min(at_ms, began.get(tenure, at_ms))
     return began.values()
 
@@ -173,7 +176,7 @@ def course_of(entry: Entry, steps: Sequence[Step], is_refused: Refusals = never)
         steps,
         entry.tenure,
         entry.most_forwards,
-        entry.returned_ms,
+        entry.returns,
         last_stay=entry.last_stay,
         is_refused=is_refused,
     )
@@ -185,6 +188,8 @@ def settle(entry: Entry, steps: Sequence[Step], target_ms: int, now_ms: int, is_
     entry.events = len(steps)
     entry.looked_ms, entry.taken_ms = found.looked_ms, found.taken_ms
     entry.closed_ms, entry.disposition, entry.unlooked = found.closed_ms, found.disposition, found.unlooked
+    if None not in (entry.forwarded_to, found.forwarded_to) and entry.forwarded_to != found.forwarded_to:
+        entry.passed = ""  # what was read later has it forwarded elsewhere
     entry.forwarded_to = found.forwarded_to
     entry.looks, entry.closings, entry.forwards = found.looks, len(found.closings), found.forwards
     entry.contested = found.contested
@@ -256,7 +261,9 @@ def _stay(entry: Entry, arrival: Arrival) -> None:
 
     Of two ways that led here at once the shorter one is kept, whatever was read first.
     """
-    entry.came_ms = max(entry.came_ms, _came_ms(arrival))
+    if bringing := _bringing(arrival):
+        found = newest([*_brought(entry.brought), *_brought(bringing)])
+        entry.brought = " ".join("/".join(map(str, one)) for one in found)
     if not entry.met or arrival.tenure > entry.tenure:
         entry.tenure, entry.arrived_ms, entry.chain = arrival.tenure, arrival.received_ms, arrival.chain
         entry.missed = False
@@ -265,38 +272,33 @@ def _stay(entry: Entry, arrival: Arrival) -> None:
         entry.chain = min(entry.chain, arrival.chain, key=lambda chain: (len(chain), chain))
 
 
-def _came_ms(arrival: Arrival) -> int:
-    return arrival.received_ms if arrival.chain and not arrival.withdrawn else 0
+def _bringing(arrival: Arrival) -> str:
+    if not arrival.chain or arrival.withdrawn:
+        return ""
+    return f"{arrival.received_ms}/{arrival.tenure}/{arrival.revision}/{arrival.chain.rpartition(',')[2]}"
+
+
+def _brought(text: str) -> Iterable[Brought]:
+    for one in text.split():
+        at_ms, tenure, revision, sender = one.split("/")
+        yield Brought(int(at_ms), int(tenure), int(revision), sender)
 
 
 def rank_of(entry: Entry) -> str:
     """What it is now, as far as its queue records say: the revision that speaks, in which stay."""
-    return _written((entry.revision, entry.tenure, entry.withdrawn))
+    return written((entry.revision, entry.tenure, entry.withdrawn))
 
 
-Rank = tuple[int, int, bool]
-
-
-def _ranks(entry: Entry) -> dict[str, int]:
+def _ranks(entry: Entry) -> dict[Rank, int]:
     """The ranks of its records, and when the first of each came (Unix ms)."""
     if not entry.met:
         return {}
     if not entry.ranks:
-        return {rank_of(entry): entry.arrived_ms}
-    found = (one.partition("@") for one in entry.ranks.split(" "))
-    return {rank: int(at_ms or _unsaid_ms(entry, rank)) for rank, _, at_ms in found}
+        return {(entry.revision, entry.tenure, entry.withdrawn): entry.arrived_ms}
+    found = ((parsed(rank), at_ms) for rank, _, at_ms in (one.partition("@") for one in entry.ranks.split(" ")))
+    return {rank: int(at_ms or _unsaid_ms(entry, rank)) for rank, at_ms in found}
 
 
-def _unsaid_ms(entry: Entry, rank: str) -> int:
+def _unsaid_ms(entry: Entry, rank: Rank) -> int:
     """Of a rank that was written down without its time, by a version before: the stay's, 0 for one that is over."""
-    return entry.arrived_ms if _parsed(rank)[1] == entry.tenure else 0
-
-
-def _written(rank: Rank) -> str:
-    revision, tenure, withdrawn = rank
-    return f"{revision}.{tenure}{'w' if withdrawn else ''}"
-
-
-def _parsed(text: str) -> Rank:
-    revision, _, tenure = text.removesuffix("w").partition(".")
-    return int(revision), int(tenure), text.endswith("w")
+    return entry.arrived_ms if rank[1] == entry.tenure else 0

@@ -19,7 +19,17 @@ from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
 from services.ledger.reading import FaultKind
 from services.ledger.reroutes import REROUTES, RESULTS
-from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE, REJECTED, TIME_BOUNDS_S, CounterKey
+from services.ledger.tally import (
+    DAY_MS,
+    EVIDENCE,
+    EXPIRES,
+    MAY_BE_TAKEN_BACK,
+    OVERDUE,
+    REJECTED,
+    TAKEN_BACK,
+    TIME_BOUNDS_S,
+    CounterKey,
+)
 
 EXPIRING_MS: Final = 30 * DAY_MS
 STATUS_RESULTS: Final = ("applied", "repeated", "contested", *FaultKind)
@@ -157,6 +167,18 @@ class LedgerMetrics(Collector):
             for result in STATUS_RESULTS:
                 status.add_metric([desk.id, result], self._counted("status", desk.id, "", result))
         yield from (closed, unlooked, status)
+        back = CounterMetricFamily(
+            "referral_taken_back",
+            "What was counted as looked, closed, closed_unlooked or forwarded, and did not happen, as a return showed "
+            "that was read later: of such a counter, how much is too many",
+            labels=["desk", "counter"],
+        )
+        for desk in self._desks:
+            for name in MAY_BE_TAKEN_BACK:
+                codes = Disposition if name == "closed" else ("",)
+                number = sum(self._counted(f"{name}{TAKEN_BACK}", desk.id, "", code) for code in codes)
+                back.add_metric([desk.id, name], number)
+        yield back
         for name, meaning in (
             ("time_to_look", "From arrival to the first look"),
             ("time_to_close", "From arrival to closing"),

@@ -45,6 +45,7 @@ class FaultKind(StrEnum):
     FOREIGN_DESK = "foreign_desk"
     UNKNOWN_DESK = "unknown_desk"
     UNKNOWN_PARTNER = "unknown_partner"
+    TOO_MANY = "too_many"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,13 @@ from services.ledger.publisher import Publisher
 from services.ledger.reading import (
     Arrival,
     Commanded,
+    FaultKind,
     Receipted,
     Tracked,
     entry_key,
     read_receipt,
 )
+from services.ledger.settling import settle_anew, settled, unsettled
 from services.ledger.tally import OVERDUE
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
@@ -106,7 +108,24 @@ class Session:
             self._waits = self._read_waits(connection)
         self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
+        self._settle_anew()
         self._discover()
+
+    def _settle_anew(self) -> None:
+        """What a version before settled by other rules."""
+        with self._engine.connect() as connection:
+            keys = unsettled(connection)
+        if keys is None:
+            return
+        while keys:
+            now_ms, some, keys = _now_ms(), keys[:SWEPT], keys[SWEPT:]
+            with writing(self._engine, self._epoch, now_ms) as connection:
+                batch = settle_anew(connection, some, lambda known, now_ms=now_ms: self._batch(known, now_ms))  # type: ignore[misc]
+                self._telling.tell(connection, batch, (), now_ms)
+                store.save(connection, batch, self._streams, {})
+            self._stored(batch, now_ms)
+        with writing(self._engine, self._epoch, _now_ms()) as connection:
+            settled(connection)
 
     def turn(self) -> None:
         """Read what came and store it; and what the clock asks for."""
@@ -162,6 +181,9 @@ class Session:
         self._stored(batch, now_ms)
         for place, kind in found.faults:
             log.warning(Event.EVENT_REFUSED, desk=Name(place.desk), topic_kind=place.kind, reason=kind)
+        for desk, number in batch.surplus.items():
+            reason = FaultKind.TOO_MANY
+            log.warning(Event.EVENT_REFUSED, desk=Name(desk), topic_kind=Kind.STATUS, reason=reason, events=number)
 
     def _look_round(self) -> None:
         now_ms = _now_ms()

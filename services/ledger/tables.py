@@ -76,7 +76,7 @@ entries: Final = Table(
     Column("expires_ms", BigInteger),
     Column("captured_ms", BigInteger),
     Column("chain", Text, nullable=False),
-    Column("came_ms", BigInteger, nullable=False),
+    Column("brought", Text, nullable=False),
     Column("roles", Text, nullable=False),
     Column("reasons", Text, nullable=False),
     Column("envelope", LargeBinary),

@@ -1,15 +1,17 @@
 """What is counted of an entry, as the difference between before and after. Pure.
 
 A tally says how many entries are so now, a counter how often something happened. The first depends on the entries
-alone and can be made again from them (`referrals reconcile` does); the second only grows.
+alone and can be made again from them (`referrals reconcile` does); the second only grows. What was counted, and did not
+happen as is known now that a return was read, is counted again as taken back: a counter less what was taken back of it
+depends on the entries alone too.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.codes import EntryState
-from schemas.lifecycle import Closing
+from schemas.lifecycle import Closing, Course
 from services.ledger.entry import Entry, rank_of
 
 AGED: Final = frozenset({EntryState.WAITING, EntryState.SHELVED, EntryState.IN_HAND})
@@ -98,15 +100,24 @@ def before(entry: Entry, slot_ms: int) -> Before:
     )
 
 
+TAKEN_BACK: Final = "_back"
+"""The end of the name of a counter that counts what was taken back of another."""
+MAY_BE_TAKEN_BACK: Final = ("looked", "closed", "closed_unlooked", "forwarded")
+
+
 def count(
     was: Before,
     entry: Entry,
-    closings: tuple[Closing, ...],
+    told: Sequence[Closing],
+    course: Course | None,
     slot_ms: int,
     tallies: Tallies,
     counters: Counters,
 ) -> None:
-    """Add what changed, but for what each queue record counts for itself. `closings`: all of its course."""
+    """Add what changed, but for what each queue record counts for itself.
+
+    `course`: of all its events, None where it can not have changed; `told`: the closings that it had before.
+    """
     for key in was.tallies:
         tallies[key] -= 1
     for key in weights(entry, slot_ms):
@@ -114,22 +125,46 @@ def count(
     if not entry.met:
         return
     desk, lane = entry.desk, entry.lane.value
-    if (looks := entry.looks - was.looks) > 0:
-        counters[CounterKey("looked", desk, lane, "")] += looks
-        if entry.looked_ms is not None:
-            _time(counters, "time_to_look", lane, entry.looked_ms - entry.arrived_ms)
-    for closing in closings[was.closings :]:
-        counters[CounterKey("closed", desk, "", closing.disposition)] += 1
-        if closing.unlooked:
-            counters[CounterKey("closed_unlooked", desk, "", "")] += 1
-        if closing.tenure == entry.tenure:  # of a stay before, the arrival is not known any more
-            _time(counters, "time_to_close", lane, closing.at_ms - entry.arrived_ms)
-    if (forwards := entry.forwards - was.forwards) > 0:
-        counters[CounterKey("forwarded", desk, lane, "")] += forwards
+    if course is not None:
+        if (looks := entry.looks - was.looks) > 0 and entry.looked_ms is not None:
+            _time(counters, "time_to_look", lane, entry.looked_ms - (course.returned_ms or entry.arrived_ms))
+        _add(counters, CounterKey("looked", desk, lane, ""), looks)
+        _count_closings(told, course.closings, entry, counters)
+        _add(counters, CounterKey("forwarded", desk, lane, ""), entry.forwards - was.forwards)
     if entry.missed and not was.missed:
         counters[CounterKey("target_missed", desk, lane, "")] += 1
     if entry.state != was.state and entry.state == EntryState.EXPIRED:
         counters[CounterKey("expired", desk, lane, "")] += 1
+
+
+def _count_closings(told: Sequence[Closing], closings: Sequence[Closing], entry: Entry, counters: Counters) -> None:
+    """A return that is read late puts closings between those that were told, and may make others of those."""
+    if closings == told:
+        return
+    desk, lane = entry.desk, entry.lane.value
+    found = Counter(closings)
+    found.subtract(told)
+    gone = {closing.at_ms for closing, number in found.items() if number < 0}
+    by_disposition: Counter[str] = Counter()
+    unlooked = 0
+    for closing, number in found.items():
+        by_disposition[closing.disposition] += number
+        unlooked += closing.unlooked * number
+        # Of a stay before, the arrival is not known any more; and what was told otherwise was timed then.
+        if number > 0 and closing.tenure == entry.tenure and closing.at_ms not in gone:
+            for _ in range(number):
+                _time(counters, "time_to_close", lane, closing.at_ms - (closing.returned_ms or entry.arrived_ms))
+    for disposition, number in by_disposition.items():
+        _add(counters, CounterKey("closed", desk, "", disposition), number)
+    _add(counters, CounterKey("closed_unlooked", desk, "", ""), unlooked)
+
+
+def _add(counters: Counters, key: CounterKey, number: int) -> None:
+    """Add to a counter, which never falls: what would make it fall is counted apart, whatever the lane is now."""
+    if number > 0:
+        counters[key] += number
+    elif number < 0:
+        counters[CounterKey(f"{key.name}{TAKEN_BACK}", key.desk, "", key.code)] -= number
 
 
 TIME_BOUNDS_S: Final = (60, 900, 3_600, 14_400, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)

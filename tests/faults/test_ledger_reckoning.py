@@ -66,6 +66,34 @@ def test_what_comes_back_waits_again() -> None:
     assert found.counters["opened", "nl", ""] == found.counters["looked", "nl", ""] == 2
 
 
+def test_what_comes_back_to_a_desk_that_closed_it_waits_again() -> None:
+    closed = said(1, "closed", disposition="no_offence")
+    back = replace(RECORD, chain=("be",), received_ms=2_002)
+    found = account(said(0, "looked"), closed, queued=(RECORD, back)).accounts[KEY]
+    assert (found.state, found.disposition, found.looks, found.tenure) == ("waiting", None, 1, 1)
+    again = account(
+        said(0, "looked"), closed, said(5, "reopened"), said(6, "looked", at="later"), queued=(RECORD, back)
+    )
+    assert (again.accounts[KEY].state, again.accounts[KEY].looks, again.accounts[KEY].contested) == ("shelved", 2, 1)
+    assert (again.contested_least["nl"], again.contested_most["nl"]) == (0, 1)
+    before = account(closed, said(2, "reopened"), queued=(RECORD, replace(back, received_ms=9_000)))
+    assert (before.accounts[KEY].state, before.accounts[KEY].contested) == ("waiting", 0)
+
+
+def test_what_a_desk_has_by_forwarding_alone_comes_back_by_hand_and_not_by_an_amendment() -> None:
+    first = replace(RECORD, chain=("be",))
+    amended = replace(first, revision=2, received_ms=9_000)
+    closed = said(1, "closed", disposition="no_offence")
+    assert account(closed, queued=(first, amended)).accounts[KEY].state == "closed"
+    assert account(closed, queued=(first, replace(amended, chain=("de",)))).accounts[KEY].state == "waiting"
+    assert account(closed, queued=(first, replace(first, received_ms=9_000))).accounts[KEY].state == "waiting"
+
+
+def test_of_events_without_end_the_first_count() -> None:
+    found = account(*(said(place, "looked", at=f"2024-03-01T00:00:00.{place:03}Z") for place in range(300)))
+    assert (found.accounts[KEY].events, found.counters["status", "nl", "too_many"]) == (256, 44)
+
+
 def test_an_event_counts_once_and_a_bad_one_as_what_it_is() -> None:
     found = account(
         said(0, "looked"),

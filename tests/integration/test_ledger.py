@@ -279,6 +279,33 @@ def test_a_referral_that_two_desks_forward_to_each_other_is_not_lost_to_sight(
     ledger.until(lambda: waiting("cz") + waiting("sk") >= 1, "somebody has it")
 
 
+def test_what_is_forwarded_to_a_desk_that_has_closed_it_waits_there_again(
+    client: Client, ledger: LedgerProcess
+) -> None:
+    report = publish(client, "IE", "PT")
+
+    def figure(name: str, desk: str = "ie", **labels: str) -> int:
+        return int(ledger.figure(f"referral_{name}", desk=desk, **labels))
+
+    ledger.until(lambda: figure("entries_waiting") == figure("entries_waiting", "pt") == 1, "at both")
+    say(client, "ie", report, "closed", disposition="prosecution")
+    ledger.until(lambda: figure("closed_total", disposition="prosecution") == 1, "ie closed it")
+    assert figure("entries_waiting") == 0
+    say(client, "pt", report, "forwarded", to="ie")
+    ledger.until(lambda: figure("entries_waiting") == 1, "it waits at ie again")
+    assert referrals("desk", "ie", "next", "--json", environment=ledger._environment).out.count(report) == 1
+    say(client, "ie", report, "looked")
+    ledger.until(lambda: figure("entries_shelved") == 1, "looked at again")
+    say(client, "ie", report, "closed", disposition="no_offence")
+    ledger.until(lambda: figure("closed_total", disposition="no_offence") == 1, "closed again")
+    assert (figure("entries_waiting"), figure("entries_shelved"), figure("looked_total")) == (0, 0, 2)
+    assert figure("closed_unlooked_total") == figure("taken_back_total") == 0
+    ledger.until(lambda: ledger.figure("referral_ledger_caught_up") == 1, "caught up")
+    assert figure("conservation_residue") == figure("conservation_residue", "pt") == 0
+    code, text = ledger.reconcile("ie")
+    assert code == 0, text
+
+
 def notices(client: Client, group: str, sequence: int) -> list[dict[str, Any]]:
     """Every notice of a group, once this sequence is there."""
 

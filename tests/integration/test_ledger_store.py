@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from schemas.codes import ActorRole, Lane, StatusType
+from schemas.codes import ActorRole, Disposition, Lane, StatusType
 from schemas.lifecycle import Step
-from services.ledger import queries, store
+from services.ledger import queries, store, tables
 from services.ledger.batch import Batch
 from services.ledger.database import (
     LEASE_MS,
@@ -28,6 +32,7 @@ from services.ledger.database import (
 from services.ledger.entry import Entry
 from services.ledger.known import Known, Placed
 from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
+from services.ledger.settling import UNSETTLED, settle_anew, settled, unsettled
 from services.ledger.streams import Stream, StreamKey
 from services.ledger.tally import weights
 from services.ledger.terms import terms
@@ -36,6 +41,7 @@ from tests import postgresql
 from tests.samples import NOW_MS, as_json, configuration, envelope
 
 SLOT_MS = 3_600_000
+CLOSING = Step(StatusType.CLOSED, ActorRole.INVESTIGATOR, NOW_MS + 1000, Disposition.NO_OFFENCE)
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +96,13 @@ class Keeper:
         self.engine, self.epoch = engine, held.epoch
         self.streams: dict[StreamKey, Stream] = {}
 
+    def batch(self, known: Known) -> Batch:
+        return Batch(known, self.streams, {}, terms(configuration().desks), SLOT_MS, NOW_MS)
+
     def apply(self, *values: Arrival | Placed) -> None:
         keys = {value.key if isinstance(value, Arrival) else value.reported.key for value in values}
         with writing(self.engine, self.epoch, NOW_MS) as connection:
-            batch = Batch(
-                store.load(connection, keys, ()), self.streams, {}, terms(configuration().desks), SLOT_MS, NOW_MS
-            )
+            batch = self.batch(store.load(connection, keys, ()))
             for value in values:
                 if isinstance(value, Arrival):
                     batch.arrive(value)
@@ -197,6 +204,55 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
 def test_what_is_no_database_url_is_refused(url: str) -> None:
     with pytest.raises(WrongUse, match="DATABASE_URL"):
         connect(url)
+
+
+def test_what_a_ledger_of_before_knew_of_a_return_is_carried_over(engine: Engine) -> None:
+    migrations = Config()
+    migrations.set_main_option("script_location", str(files("services.ledger") / "migrations"))
+    with engine.begin() as connection:
+        tables.metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+        migrations.attributes["connection"] = connection
+        command.upgrade(migrations, "0004")
+        old = Table("entries", MetaData(), autoload_with=connection)
+        row = {column.name: "" if isinstance(column.type, String) else 0 for column in old.c if not column.nullable}
+        row |= {"tenure": 2, "revision": 3, "withdrawn": False, "unlooked": False, "missed": False}
+        for number, (came_ms, chain) in enumerate([(0, ""), (7, ""), (8, "be"), (9, "nl,be,nl,be")], 1):
+            key = {"id": number, "key": str(number)}
+            connection.execute(old.insert().values({**row, **key, "came_ms": came_ms, "chain": chain}))
+    migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(select(tables.entries.c.brought).order_by(tables.entries.c.id))
+        assert list(found.scalars()) == ["", "7/2/3/", "8/2/3/be", "9/2/3/be"]
+        assert unsettled(connection) == []
+
+
+def test_what_a_ledger_of_before_left_closed_and_had_come_back_is_settled_anew_once(engine: Engine) -> None:
+    keeper = Keeper(engine)
+    closed = replace(reported("A", StatusType.CLOSED, 0).reported, step=CLOSING)
+    keeper.apply(arrival("A"), Placed(closed, 0), arrival("B", count=2))
+    with engine.begin() as connection:
+        assert unsettled(connection) is None
+        connection.execute(tables.notes.insert().values(name=UNSETTLED, value="returns"))
+        connection.execute(tables.entries.update().values(brought=f"{CLOSING.at_ms + 1}/1/1/be"))
+        assert unsettled(connection) == ["ncmec:A:nl"]
+    with writing(engine, keeper.epoch, NOW_MS) as connection:
+        batch = settle_anew(connection, ["ncmec:A:nl"], keeper.batch)
+        store.save(connection, batch, keeper.streams, {})
+        settled(connection)
+    with engine.connect() as connection:
+        assert unsettled(connection) is None
+        tallies = queries.read_tallies(connection)
+        counters = queries.read_counters(connection)
+    assert sum(number for key, number in tallies.items() if key.kind == "waiting") == 2
+    assert sum(number for key, number in tallies.items() if key.kind == "closed") == 0
+    assert sum(number for key, number in counters.items() if key.name == "closed") == 1
+
+
+def test_the_migrations_make_the_columns_of_the_code(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for table in tables.metadata.sorted_tables:
+            assert {column["name"] for column in inspect(connection).get_columns(table.name)} == set(table.c.keys())
 
 
 def test_a_ledger_that_is_paused_inside_a_transaction_does_not_keep_its_standby_waiting(server: str) -> None:

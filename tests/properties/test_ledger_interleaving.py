@@ -21,6 +21,7 @@ from services.ledger.known import Placed
 from services.ledger.reading import Arrival, Receipted
 from services.ledger.saying import is_unnamed
 from services.ledger.streams import NONE, checkpoint, disagreements, residue
+from services.ledger.tally import MAY_BE_TAKEN_BACK, TAKEN_BACK
 from tests.samples import NOW_MS
 from tests.unit.ledger_world import DAY_MS, LATE_MS, REROUTED, Ledger, Value, arrival, receipt, status
 
@@ -52,8 +53,29 @@ forwards = st.tuples(st.just("status"), whom, pairs, st.just("forwarded"), st.ju
 backs = st.tuples(st.just("back"), st.integers(0, 5))
 again = st.tuples(st.just("again"), st.sampled_from(DESKS))
 refusals = st.tuples(st.just("refuse"))
+by_hand = st.tuples(
+    st.just("by_hand"), st.integers(0, 9), st.sampled_from(DESKS), st.sampled_from(["forward", "withdraw"])
+)
+returns = st.tuples(
+    st.just("come_back"),
+    st.integers(0, 9),
+    st.sampled_from(DESKS),
+    st.sampled_from(["closed", "closed", "forwarded"]),
+    st.lists(st.sampled_from(["desk", "operator", "withdrawn"]), min_size=1, max_size=3),
+)
+"""A desk is done with an entry, and then it comes back: by another desk, by the operator's hand; or is withdrawn."""
 happenings = st.one_of(
-    sends, sends, *[statuses] * 4, forwards, forwards, backs, backs, rejections, duplicates, doubles, again, refusals
+    *[sends] * 2,
+    *[statuses] * 4,
+    *[forwards] * 2,
+    *[backs] * 2,
+    *[returns] * 2,
+    by_hand,
+    rejections,
+    duplicates,
+    doubles,
+    again,
+    refusals,
 )
 plans = st.builds(lambda send, others: [send, *others], sends, st.lists(happenings, min_size=4, max_size=25))
 
@@ -71,6 +93,12 @@ class World:
     """(partner, report, desk) → chain, envelope and lane of what the desk has now, as far as the router knows."""
     ledger: Ledger = field(default_factory=lambda: Ledger(now_ms=NOW_MS))
     """The one that was there while it happened, and said the commands."""
+    ever: set[tuple[str, str, str]] = field(default_factory=set)
+    """Whatever desk had whatever, in `held` or not any more."""
+    sent: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """(partner, report) → its newest revision."""
+    lanes: dict[tuple[str, str, int], Lane] = field(default_factory=dict)
+    """(partner, report, revision) → lane: what is of one rank says one thing."""
     heard: int = 0
     refusing: bool = False
 
@@ -113,6 +141,7 @@ class World:
         self.numbers[desk, lane, source] += 1
         count = self.numbers[desk, lane, source]
         found = arrival(desk, lane, self.now_ms, source=source, offset=offset, count=count, chain=chain, **changes)
+        self.ever.add((found.partner, found.report, desk))
         self.add(f"queue {desk} {lane}", found)
 
     def send(self, report: tuple[str, str], action: str, goals: Sequence[str], lane: Lane, days: int | None) -> None:
@@ -129,6 +158,7 @@ class World:
             "action": action,
             "expires_at": expires,
         }
+        self.sent[report], self.lanes[partner, name, revision] = changes, lane
         source = f"referral.ingress.{partner}.v1/0"
         offset = self.offset(source)
         for desk in goals:
@@ -139,6 +169,8 @@ class World:
         for command in self.commands():
             if self.refusing:
                 self.turn_down(command)
+            else:  # an amendment that is passed on
+                self.bring(command.to[0], [*command.chain, command.from_desk], _changes(command), command.command)
 
     def answer(
         self, partner: str, outcome: Outcome, goals: Sequence[str], report: str, revision: int, lane: Lane, offset: int
@@ -200,8 +232,8 @@ class World:
         said = [command for command in self.commands() if command.from_desk == desk]
         if event == "forwarded" and self.refusing and said:
             self.turn_down(said[-1])
-        elif event == "forwarded" and (partner, name, desk) in self.held:
-            self.carry(partner, name, desk, to, said[-1].command if said else None)
+        elif event == "forwarded" and (said or (partner, name, desk) in self.held):
+            self.carry(partner, name, desk, to, said[-1] if said else None)
 
     def back(self, number: int) -> None:
         """A desk sends back what was forwarded to it."""
@@ -211,19 +243,57 @@ class World:
             to = self.held[partner, name, desk][0].split(",")[-1]
             self.status((partner, name), (desk, to), "forwarded", "analyst", None)
 
-    def carry(self, partner: str, name: str, desk: str, to: str, command: str | None) -> None:
-        """The router carries the forwarding out."""
+    def come_back(self, number: int, other: str, end: str, ways: Sequence[str]) -> None:
+        """A desk closes or forwards; then another one, or the operator, brings it back, or withdraws it."""
+        if not self.ever:
+            return
+        partner, name, desk = sorted(self.ever)[number % len(self.ever)]
+        if other == desk:
+            other = DESKS[(DESKS.index(desk) + 1) % len(DESKS)]
+        for way in ways:
+            self.status((partner, name), (desk, other), end, "triage", Disposition.ADMINISTRATIVE)
+            self.now_ms += 60_000
+            if way == "desk":
+                self.status((partner, name), (other, desk), "forwarded", "analyst", None)
+            else:
+                self.by_hand(number, other, "withdraw" if way == "withdrawn" else "forward")
+
+    def by_hand(self, number: int, other: str, action: str) -> None:
+        """The operator reroutes what a desk has or had to it, as from another desk."""
+        if not self.ever:
+            return
+        partner, name, desk = sorted(self.ever)[number % len(self.ever)]
+        if other != desk:
+            changes = self.sent[partner, name]
+            self.bring(desk, [other], {**changes, **({"action": action} if action == "withdraw" else {})}, None)
+
+    def carry(self, partner: str, name: str, desk: str, to: str, command: RerouteCommand | None) -> None:
+        """The router carries the forwarding out; also one that no ledger said."""
+        before, changes, lane = self.held.pop((partner, name, desk), ("", {}, Lane.ROUTINE))
+        chain = [*(before.split(",") if before else []), desk]
+        if command is not None:
+            chain, changes = [*command.chain, desk], _changes(command)
+        self.bring(to, chain, changes, command.command if command else None)
+        self.held[partner, name, to] = (",".join(chain), changes, lane)
+
+    def bring(self, to: str, chain: list[str], changes: dict[str, Any], command: str | None) -> None:
+        """The router writes what a command says, and its receipt."""
         self.now_ms += 60_000
-        before, changes, lane = self.held.pop((partner, name, desk))
-        chain = f"{before},{desk}" if before else desk
+        lane = self.lanes[changes["partner"], changes["report"], changes["revision"]]
         offset = self.offset(REROUTED)
-        self.queue(to, lane, REROUTED, offset, chain, **changes)
-        self.held[partner, name, to] = (chain, changes, lane)
-        mark = {"command": command or f"c-{offset}", "from": desk, "chain": chain.split(",")}
+        self.queue(to, lane, REROUTED, offset, ",".join(chain), **changes)
+        mark = {"command": command or f"c-{offset}", "from": chain[-1], "chain": chain}
         found = receipt(
-            Outcome.ROUTED, [to], self.now_ms, partner=partner, report=name, lane=lane, offset=offset, reroute=mark
+            Outcome.ROUTED,
+            [to],
+            self.now_ms,
+            partner=changes["partner"],
+            report=changes["report"],
+            lane=lane,
+            offset=offset,
+            reroute=mark,
         )
-        self.add(f"receipt {partner}", found)
+        self.add(f"receipt {changes['partner']}", found)
 
     def double(self, desk: str, lane: Lane) -> None:
         """What may not happen: a queue record stands twice."""
@@ -236,6 +306,11 @@ class World:
             last = there[-1]
             assert isinstance(last, Placed)
             there.append(replace(last, place=len(there)))
+
+
+def _changes(command: RerouteCommand) -> dict[str, Any]:
+    found = command.envelope.model_dump(mode="json")
+    return {name: found.get(name) for name in ("partner", "report", "revision", "action", "expires_at")}
 
 
 def world_of(plan: Sequence[tuple[Any, ...]]) -> World:
@@ -279,9 +354,18 @@ def assert_adds_up(ledger: Ledger, done: Sequence[Value]) -> None:
     assert ledger.tallies == ledger.recounted()
     assert ledger.history == ledger.retold()
     assert min(ledger.history.values(), default=1) > 0
+    assert min(ledger.counters.values(), default=0) >= 0, "a counter fell"
+    sums: Counter[str] = Counter()
+    for (name, _, _), number in counted(ledger).items():
+        sums[name] += number
     for what, counter in ((ARRIVED, "opened"), (LOOKED, "looked"), (CLOSED, "closed")):
-        happened = sum(number for key, number in ledger.history.items() if key.what == what)
-        assert happened == sum(number for key, number in ledger.counters.items() if key.name == counter)
+        assert sums[counter] == sum(number for key, number in ledger.history.items() if key.what == what)
+    met_ones = [entry for entry in ledger.entries.values() if entry.met]
+    assert (sums["forwarded"], sums["looked"], sums["closed"]) == (
+        sum(entry.forwards for entry in met_ones),
+        sum(entry.looks for entry in met_ones),
+        sum(entry.closings for entry in met_ones),
+    )
     for desk in DESKS:
         met = [entry for entry in ledger.entries.values() if entry.met and entry.desk == desk]
         there = [value for value in arrivals if value.desk == desk]
@@ -311,7 +395,7 @@ ALIKE = (("status", "repeated"), ("reroutes", "carried_out"), ("reroutes", "reje
 
 
 def counted(ledger: Ledger) -> Counter[tuple[str, str, str]]:
-    """Counters over all lanes: which one an entry was in is of the moment.
+    """Counters less what was taken back, over all lanes: which one an entry was in is of the moment.
 
     Not in here: the split of status events into applied and contested (one that was contested applies once its queue
     record is read; a counter can not go back), and by how much and in which lane a target was missed or a time was
@@ -321,7 +405,9 @@ def counted(ledger: Ledger) -> Counter[tuple[str, str, str]]:
     for key, number in ledger.counters.items():
         if key.name in COUNTED or (key.name, key.code) in ALIKE:
             found[key.name, key.desk, key.code] += number
-    return found
+        elif key.name.removesuffix(TAKEN_BACK) in MAY_BE_TAKEN_BACK:
+            found[key.name.removesuffix(TAKEN_BACK), key.desk, key.code] -= number
+    return Counter({key: number for key, number in found.items() if number})
 
 
 @settings(max_examples=50, deadline=None)
@@ -365,6 +451,26 @@ def test_whatever_was_read_first_every_desk_is_told_what_it_must_know(
                 and f'"partner":"{entry.partner}"'.encode() in command.value
             ]
             assert wanted
+
+
+@settings(max_examples=50, deadline=None)
+@given(plans, st.randoms(use_true_random=False))
+def test_what_came_back_after_all_that_was_said_of_it_is_in_view(plan: list[tuple[Any, ...]], random: Random) -> None:
+    topics = world_of(plan).topics
+    ledger = Ledger(now_ms=NOW_MS)
+    for batch in interleaved(topics, random):
+        ledger.apply(*batch)
+    values = [value for found in topics.values() for value in found]
+    said: Counter[str] = Counter()
+    for event in values:
+        if isinstance(event, Placed):
+            key = event.reported.key
+            said[key] = max(said[key], event.reported.step.at_ms)
+    for back in values:
+        if isinstance(back, Arrival) and back.chain and not back.withdrawn and back.received_ms > said[back.key]:
+            entry = ledger.entries[back.key]
+            if entry.chain.split(",")[0] in ("", entry.desk):
+                assert entry.state not in (EntryState.CLOSED, EntryState.FORWARDED)
 
 
 @settings(max_examples=50, deadline=None)

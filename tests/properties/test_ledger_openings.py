@@ -33,7 +33,7 @@ def test_together_they_count_as_one_by_one(opened: list[Entry]) -> None:
     each_tallies, each_history, each_waiting, counters = Counter(), Counter(), Waiting(), Counter()  # type: ignore[var-annotated]
     for entry in opened:
         openings.add(entry)
-        count(NOTHING, entry, (), SLOT_MS, each_tallies, counters)
+        count(NOTHING, entry, (), None, SLOT_MS, each_tallies, counters)
         replace_moments(each_history, (), moments(entry, None, SLOT_MS))
         each_waiting.come((entry.desk, entry.lane), entry.arrived_ms, missed=False)
     openings.count(tallies, history, waiting)

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from schemas.codes import Lane, Outcome
+from schemas.lifecycle import MAX_STEPS
 from services.ledger.known import is_wide
 from services.ledger.reading import FaultKind, Tracked, read_track
 from services.ledger.streams import Gap, StreamKey
@@ -126,6 +127,67 @@ def test_what_was_contested_applies_once_the_stay_is_known_and_is_not_counted_tw
     ledger.each(arrival(at_ms=NOW_MS + 5000, chain="nl,de"))
     assert (ledger.tallied("in_hand"), ledger.entry().contested, ledger.counted("looked")) == (1, 0, 2)
     assert (ledger.counted("status", "contested"), ledger.counted("status", "applied")) == (1, 2)
+
+
+CLOSED = status("closed", at_ms=NOW_MS + 1000, disposition="administrative")
+BROUGHT = arrival(at_ms=NOW_MS + 2 * SLOT_MS, chain="de")
+"""Another desk that the report addresses forwards it here."""
+
+
+def test_what_comes_back_to_a_desk_that_closed_it_is_waiting_again_and_is_looked_at_and_closed_anew() -> None:
+    ledger = Ledger().each(arrival(), CLOSED)
+    assert (ledger.tallied("closed"), ledger.tallied("waiting")) == (1, 0)
+    ledger.each(BROUGHT)
+    assert (ledger.tallied("closed"), ledger.tallied("waiting"), ledger.entry().disposition) == (0, 1, None)
+    ledger.each(
+        status("looked", at_ms=NOW_MS + 2 * SLOT_MS + 30_000, place=1),
+        status("closed", at_ms=NOW_MS + 2 * SLOT_MS + 40_000, place=2, disposition="no_offence"),
+    )
+    assert (ledger.tallied("closed"), ledger.tallied("waiting")) == (1, 0)
+    assert (ledger.counted("closed", "administrative"), ledger.counted("closed", "no_offence")) == (1, 1)
+    assert (ledger.counted("closed_unlooked"), ledger.counted("looked"), ledger.entry().contested) == (1, 1, 0)
+    assert (ledger.counted("time_to_look", "60"), ledger.counted("time_to_close", "60")) == (1, 2), "from its return on"
+
+
+def test_what_was_counted_and_a_late_return_shows_not_to_have_happened_is_taken_back_apart() -> None:
+    late = NOW_MS + 3 * SLOT_MS
+    said = (
+        status("looked", at_ms=NOW_MS + 500),
+        status("closed", at_ms=NOW_MS + 1000, place=1, disposition="administrative"),
+        status("forwarded", at_ms=late, place=2, to="de"),
+        status("reopened", at_ms=late + 1000, place=3),
+        status("closed", at_ms=late + 2000, place=4, disposition="no_offence"),
+    )
+    ledger = Ledger().each(arrival(), *said)
+    assert (ledger.entry().state, ledger.counted("closed", "no_offence")) == ("closed", 1)
+    ledger.each(BROUGHT)
+    assert (ledger.entry().state, ledger.entry().closings, ledger.counted("forwarded")) == ("forwarded", 1, 1)
+    assert (ledger.counted("closed", "no_offence"), ledger.counted("closed_back", "no_offence")) == (1, 1)
+    in_time = Ledger().each(arrival(), BROUGHT, *said)
+    assert (in_time.counted("closed", "no_offence"), in_time.counted("closed_back", "no_offence")) == (0, 0)
+    assert in_time.entry() == ledger.entry()
+
+
+def test_a_forwarding_that_a_late_return_shows_to_have_been_to_another_desk_is_carried_out() -> None:
+    late = NOW_MS + 3 * SLOT_MS
+    ledger = Ledger().each(arrival(), CLOSED, status("forwarded", at_ms=late, place=1, to="be"))
+    ledger.each(
+        status("reopened", at_ms=late + 1000, place=2), status("forwarded", at_ms=late + 2000, place=3, to="de")
+    )
+    assert [b'"to":["de"]' in command.value for command in ledger.commands()] == [True]
+    ledger.each(BROUGHT)
+    assert [b'"to":["be"]' in command.value for command in ledger.commands()] == [False, True]
+
+
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_of_events_without_end_the_first_count_however_they_are_cut(size: int) -> None:
+    said = [status("looked", at_ms=NOW_MS + 1000 + number, place=number) for number in range(300)]
+    ledger = Ledger().each(arrival())
+    surplus = [ledger.apply(*said[first : first + size]).surplus["nl"] for first in range(0, 300, size)]
+    assert sum(surplus) == ledger.counted("status", "too_many") == 300 - MAX_STEPS
+    assert (ledger.entry().events, ledger.counted("status", "applied")) == (MAX_STEPS, MAX_STEPS)
+    ledger.each(status("looked", at_ms=NOW_MS + 1000, place=301), status("closed", place=302, disposition="no_offence"))
+    assert (ledger.counted("status", "repeated"), ledger.entry().state) == (1, "shelved")
 
 
 def test_an_amendment_in_another_lane_moves_the_tally() -> None:

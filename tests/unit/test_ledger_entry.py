@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import permutations
+from random import Random
 
 import pytest
 
@@ -17,8 +18,10 @@ from services.ledger.entry import (
     rank_of,
     renew,
     settle,
+    stays,
     unmet,
 )
+from services.ledger.ranks import MAX_RANKS
 from services.ledger.reading import Arrival, unix_ms
 from tests.samples import NOW_MS
 from tests.unit.ledger_world import DAY_MS, TERMS, arrival
@@ -222,3 +225,15 @@ def test_a_chain_that_can_name_no_more_desks_ends_the_forwarding_and_not_those_b
 def test_a_rank_names_revision_stay_and_withdrawal() -> None:
     assert rank_of(made([FIRST, RETURNED])) == "1.2"
     assert rank_of(made([FIRST, WITHDRAWN])) == "3.1w"
+
+
+def test_of_revisions_without_end_the_highest_are_remembered_and_when_each_stay_began_in_any_order() -> None:
+    records = [arrival(at_ms=NOW_MS + number, revision=number) for number in range(1, 3 * MAX_RANKS)]
+    records += [arrival(at_ms=NOW_MS + 500 + number, revision=number, chain="nl,de") for number in range(1, 90, 30)]
+    shuffled = Random(1).sample(records, len(records))
+    entry, other = made(records), made(shuffled)
+    assert entry == other
+    assert (entry.records, len(entry.ranks.split())) == (len(records), MAX_RANKS + 2)
+    assert sorted(stays(entry)) == [NOW_MS + 1, NOW_MS + 501]
+    assert absorb(entry, records[150]) is Meaning.REPEATED
+    assert absorb(entry, records[50]) is Meaning.AMENDED

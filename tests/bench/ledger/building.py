@@ -29,10 +29,10 @@ drawn AS (
   FROM numbers
 )
 INSERT INTO entries (key, partner, report, desk, lane, state, tenure, revision, withdrawn, arrived_ms, expires_ms,
-  captured_ms, chain, came_ms, roles, reasons, envelope, records, ranks, events, unlooked, looks, closings, forwards,
+  captured_ms, chain, brought, roles, reasons, envelope, records, ranks, events, unlooked, looks, closings, forwards,
   contested, passed, missed)
 SELECT :partner || ':' || printf('%012d', i) || ':' || q.desk, :partner, printf('%012d', i), q.desk, q.lane, 'waiting',
-  1, 1, 0, arrived_ms, arrived_ms + q.kept_ms, CASE WHEN i % 2 THEN arrived_ms - 1728000000 END, '', 0, 'upload',
+  1, 1, 0, arrived_ms, arrived_ms + q.kept_ms, CASE WHEN i % 2 THEN arrived_ms - 1728000000 END, '', '', 'upload',
   'by_default', CAST('{"action":"new"}' AS BLOB), 1, '', 0, 0, 0, 0, 0, 0, '',
   arrived_ms < :now_ms - q.target_ms
 FROM drawn CROSS JOIN queues q ON q.desk_place = CAST(:desks * u * u * u AS INTEGER)

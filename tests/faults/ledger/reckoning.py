@@ -12,6 +12,7 @@ from typing import Any, Final
 
 SLOT_MS: Final = 3_600_000
 MAX_EVENT_BYTES: Final = 4_096
+MAX_EVENTS: Final = 256
 OPEN: Final = ("waiting", "shelved", "in_hand")
 WORKED: Final = frozenset({"prosecution", "indigo", "warning_letter", "victim_safeguarded", "merged"})
 DISPOSITIONS: Final = WORKED | {
@@ -92,6 +93,7 @@ class Account:
     looked_ms: int | None = None
     taken_ms: int | None = None
     forwarded_ms: int = 0
+    closed_ms: int = 0
     forwarded_to: str | None = None
     disposition: str | None = None
     unlooked: bool = False
@@ -106,14 +108,15 @@ class Account:
 class Reckoning:
     """All of it. `counters`: (name, desk, code) → number; `tallies`: (state, desk, lane, slot) → entries.
 
-    `contested_before`: contested as it was before what came back came back, by desk: a counter that only grows may
-    stand anywhere from the final number to this one.
+    `contested_least` and `contested_most`, by desk: what is contested depends on which returns were read by then, and
+    the counter only grows, so that it may stand anywhere between.
     """
 
     accounts: dict[Key, Account] = field(default_factory=dict)
     counters: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     tallies: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
-    contested_before: Counter[str] = field(default_factory=Counter)
+    contested_least: Counter[str] = field(default_factory=Counter)
+    contested_most: Counter[str] = field(default_factory=Counter)
     heard: dict[str, int] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
     places: dict[Key, list[int]] = field(default_factory=dict)
@@ -153,9 +156,13 @@ def _events(
         if words in known:
             found.counters["status", one.desk, "repeated"] += 1
             continue
+        key = event["partner"], event["report"], one.desk
+        if len(events[key]) >= MAX_EVENTS:
+            found.counters["status", one.desk, "too_many"] += 1
+            continue
         known.add(words)
         event |= {"at_ms": one.at_ms, "place": one.place}
-        events[event["partner"], event["report"], one.desk].append(event)
+        events[key].append(event)
     return events
 
 
@@ -186,7 +193,7 @@ def _readable(one: Said, desks: frozenset[str], partners: frozenset[str]) -> dic
 def _account(found: Reckoning, key: Key, records: Sequence[Queued], events: Sequence[dict[str, Any]]) -> Account:
     desk = key[2]
     account = Account(met=bool(records), records=len(records), events=len(events))
-    returned_ms = 0
+    back: list[tuple[int, int]] = []
     if records:
         speaks = max(records, key=lambda record: record.rank)
         account.lane, account.revision, account.withdrawn = speaks.lane, speaks.revision, speaks.withdrawn
@@ -194,24 +201,57 @@ def _account(found: Reckoning, key: Key, records: Sequence[Queued], events: Sequ
         newest = [record for record in records if record.stay[1] == account.tenure]
         account.arrived_ms = min(record.received_ms for record in newest)
         account.chain = min((record.stay[0] for record in newest), key=lambda chain: (len(",".join(chain)), chain))
-        if account.chain[:1] in ((), (desk,)):
-            came = (record.received_ms for record in records if record.stay[0] and not record.withdrawn)
-            returned_ms = max(came, default=0)
-    never = Account(met=account.met)
-    follow(never, events, 1, 0)
-    follow(account, events, account.tenure, returned_ms)
+        back = _returns(records, addressed=account.chain[:1] in ((), (desk,)))
+    follow(account, events, account.tenure, back)
+    contested = [account.contested]
+    for known, tenure in [(0, 1), *((number, account.tenure) for number in range(len(back)))]:
+        before = Account()
+        follow(before, events, tenure, back[:known])
+        contested.append(before.contested)
+    found.contested_least[desk] += min(contested)
+    found.contested_most[desk] += max(contested)
     if account.met and account.withdrawn and account.state in OPEN:
         account.state = "withdrawn"
-    _count(found, desk, account, never, records)
+    _count(found, desk, account, records)
     return account
 
 
-def follow(account: Account, events: Iterable[dict[str, Any]], tenure: int, returned_ms: int) -> None:
-    """What the desk's events make of it, in their order. `returned_ms`: when it was last forwarded back here."""
+def _returns(records: Sequence[Queued], *, addressed: bool) -> list[tuple[int, int]]:
+    """When it was brought back here, and in which stay by its chain.
+
+    To a desk that the report does not name the first record only brought it, and a revision after another from the same
+    desk, in the same stay, is its amendment.
+    """
+    rerouted = [record for record in records if record.stay[0] and not record.withdrawn]
+    rerouted.sort(key=lambda record: record.received_ms)
+    found: list[tuple[int, int]] = []
+    revisions: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    for record in rerouted:
+        chain, stay = record.stay
+        is_first = record.received_ms == rerouted[0].received_ms
+        is_amendment = record.revision > min(revisions[chain[-1], stay], default=record.revision)
+        if addressed or not (is_first or is_amendment):
+            found.append((record.received_ms, stay))
+        revisions[chain[-1], stay].append(record.revision)
+    return found
+
+
+def follow(account: Account, events: Iterable[dict[str, Any]], tenure: int, back: Sequence[tuple[int, int]]) -> None:
+    """What the desk's events make of it, in their order. `back`: when it was brought back here.
+
+    After a forwarding the next stay has whatever follows; after a closing only what follows its return, since a desk
+    may open again by itself what it has closed. `tenure`: how many stays chains tell of.
+    """
     state, stay = "waiting", 1
     for event in [*events, None]:
-        if state == "forwarded" and (stay < tenure or returned_ms > account.forwarded_ms):
-            state, stay = "waiting", stay + 1
+        begun = 0
+        if state == "forwarded" and (stay < tenure or any(ms > account.forwarded_ms for ms, _ in back)):
+            begun = stay + (stay < tenure)
+        elif state == "closed":
+            until = float("inf") if event is None else event["at_ms"]
+            begun = max((max(stay, its) for ms, its in back if account.closed_ms < ms <= until), default=0)
+        if begun:
+            state, stay = "waiting", begun
             account.looked_ms = account.taken_ms = account.forwarded_to = None
         if event is not None:
             state = _step(account, state, event)
@@ -234,7 +274,7 @@ def _step(account: Account, state: str, event: dict[str, Any]) -> str:
     seen = account.looked_ms is not None
     if name == "closed":
         account.closings.append((event["disposition"], not seen))
-        account.disposition, account.unlooked = event["disposition"], not seen
+        account.disposition, account.unlooked, account.closed_ms = event["disposition"], not seen, at_ms
         return "closed"
     if name == "forwarded":
         account.forwards.append(event["to"])
@@ -249,11 +289,10 @@ def _step(account: Account, state: str, event: dict[str, Any]) -> str:
     return "shelved"
 
 
-def _count(found: Reckoning, desk: str, account: Account, never: Account, records: Sequence[Queued]) -> None:
+def _count(found: Reckoning, desk: str, account: Account, records: Sequence[Queued]) -> None:
     counters = found.counters
     counters["status", desk, "counted"] += account.events
     counters["status", desk, "contested"] += account.contested
-    found.contested_before[desk] += never.contested
     if not account.met:
         found.tallies["orphan", desk, "", 0] += 1
         return

@@ -111,10 +111,13 @@ def _apart(kind: str, wanted: Mapping[Any, int], found: Mapping[Any, int]) -> It
 
 def _counters(expected: Reckoning, held: Held) -> Iterable[Difference]:
     wanted, found = Counter(expected.counters), Counter(held.counters)
+    found.subtract(_taken_back(held))
     desks = {desk for _, desk, _ in wanted}
     for desk in desks:
-        # What came back makes steps possible that were contested before: which, depends on when that was read.
-        least, most = wanted.pop(("status", desk, "contested"), 0), expected.contested_before[desk]
+        # What came back makes steps possible that were contested before, or the other way round: which, depends on
+        # when that was read.
+        wanted.pop(("status", desk, "contested"), 0)
+        least, most = expected.contested_least[desk], expected.contested_most[desk]
         contested, applied = found.pop(("status", desk, "contested"), 0), found.pop(("status", desk, "applied"), 0)
         if not least <= contested <= most:
             yield Difference("counters", f"contested {desk}", f"{least}..{most}", contested)
@@ -123,13 +126,24 @@ def _counters(expected: Reckoning, held: Held) -> Iterable[Difference]:
     yield from _apart("counters", wanted, {key: number for key, number in found.items() if key[0] in names})
 
 
+def _taken_back(held: Held) -> Counter[tuple[str, str, str]]:
+    """What was counted and then turned out not to have happened: a counter only grows."""
+    return Counter(
+        {
+            (name.removesuffix("_back"), desk, code): number
+            for (name, desk, code), number in held.counters.items()
+            if name.endswith("_back")
+        }
+    )
+
+
 def _metrics(expected: Reckoning, held: Held) -> Iterable[Difference]:
     """The gauges of what waits, the counters, and the last word of each desk, as a scrape gives them."""
     wanted: Counter[tuple[str, ...]] = Counter()
     for (state, desk, lane, _), number in expected.tallies.items():
         if state in GAUGES:
             wanted[f"referral_{GAUGES[state]}", desk, lane] += number
-    for (name, desk, code), number in expected.counters.items():
+    for (name, desk, code), number in (expected.counters + _taken_back(held)).items():
         if name in OF_QUEUES:
             wanted[f"referral_{name}_total", desk] += number
         elif name == "closed":
