@@ -15,18 +15,16 @@ from services.ledger.history import History, MomentKey, moments, replace_moments
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
 from services.ledger.openings import Openings
 from services.ledger.reading import Arrival, FaultKind, Receipted, Tracked, entry_key
+from services.ledger.rejections import Rejections
 from services.ledger.reroutes import Reroutes, refusals
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import (
     NOTHING,
-    REJECTED,
-    REJECTED_URGENT,
     Before,
     CounterKey,
     Counters,
     Tallies,
-    TallyKey,
     before,
     count,
 )
@@ -61,7 +59,6 @@ class Batch:
         self.touched_streams: set[StreamKey] = set()
         self.heard: dict[str, int] = {}
         self.changed_amendments: set[ReportKey] = set()
-        self.changed_rejections: set[ReportKey] = set()
         self.urgent_rejected_ms = 0
         """When the newest rejected record came that claims urgency, readable or not; Unix ms, 0 for none."""
         self.unread_urgent = False
@@ -69,6 +66,7 @@ class Batch:
         self.moved: list[tuple[Before, Entry]] = []
         """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
         self.waiting = Waiting()
+        self.rejections = Rejections(known, self.tallies)
         self.reroutes = Reroutes(known.refusals, self.counters)
         self._before: dict[str, Before] = {}
         self._moments: dict[str, tuple[MomentKey, ...]] = {}
@@ -112,7 +110,7 @@ class Batch:
         if arrival.withdrawn and meaning is not Meaning.REPEATED:
             self.counters[CounterKey("withdrawn", arrival.desk, arrival.lane, "")] += 1
         if self.known.rejections and not arrival.rerouted:
-            self._resend((arrival.partner, arrival.report), arrival.received_ms)
+            self.rejections.resend((arrival.partner, arrival.report), arrival.received_ms)
 
     def _add(self, entry: Entry) -> Entry:
         self.known.entries[entry.key] = entry
@@ -149,9 +147,9 @@ class Batch:
             return
         report = receipt.partner, receipt.report
         if receipt.outcome is Outcome.REJECTED:
-            self._reject(report, Rejected(receipt.received_ms, receipt.claims_urgent))
+            self.rejections.reject(report, Rejected(receipt.received_ms, receipt.claims_urgent))
         elif receipt.outcome in ACCEPTED:
-            self._resend(report, receipt.received_ms)
+            self.rejections.resend(report, receipt.received_ms)
             if amends(receipt):
                 self._amend(report, receipt)
 
@@ -164,37 +162,6 @@ class Batch:
         key = self.reroutes.answer(receipt)
         if key is not None and key in self.known.entries:
             self._unsettled.add(key)
-
-    def _reject(self, report: ReportKey, found: Rejected) -> None:
-        if self._came_after(report, found.at_ms):
-            return
-        before = self.known.rejections.get(report)
-        if before is not None:
-            found = Rejected(max(found.at_ms, before.at_ms), found.urgent or before.urgent)
-        self._count_rejected(report, before, -1)
-        self._count_rejected(report, found, 1)
-        self.known.rejections[report] = found
-        self.changed_rejections.add(report)
-
-    def _count_rejected(self, report: ReportKey, found: Rejected | None, number: int) -> None:
-        if found is not None:
-            self.tallies[TallyKey(REJECTED, report[0], "", 0)] += number
-            if found.urgent:
-                self.tallies[TallyKey(REJECTED_URGENT, report[0], "", 0)] += number
-
-    def _came_after(self, report: ReportKey, at_ms: int) -> bool:
-        """Whether the partner sent it again: receipts of two partitions may be read in the wrong order."""
-        keys = (entry_key(*report, desk) for desk in self.known.desks.get(report, ()))
-        found = [entry for key in keys if (entry := self.known.entries.get(key)) is not None]
-        return any(entry.met and not entry.chain and entry.arrived_ms > at_ms for entry in found)
-
-    def _resend(self, report: ReportKey, at_ms: int) -> None:
-        """The partner sent it and it was accepted, as a receipt or a queue says, whichever is read first."""
-        found = self.known.rejections.get(report)
-        if found is not None and at_ms > found.at_ms:
-            del self.known.rejections[report]
-            self.changed_rejections.add(report)
-            self._count_rejected(report, found, -1)
 
     def _amend(self, report: ReportKey, receipt: Receipted) -> None:
         present = self.known.amendments.get(report)

@@ -20,16 +20,13 @@ from services.ledger.database import remember_cluster, remember_slot, writing
 from services.ledger.figures import Figures
 from services.ledger.history import first_kept
 from services.ledger.inputs import Input, Kind
-from services.ledger.intake import Read, Value, read, take
-from services.ledger.known import Known, Placed, ReportKey, is_wide
+from services.ledger.intake import Read, read, take
+from services.ledger.known import Known
+from services.ledger.loading import HeldBack, load_for
 from services.ledger.publisher import Publisher
 from services.ledger.reading import (
-    Arrival,
-    Commanded,
     FaultKind,
     Receipted,
-    Tracked,
-    entry_key,
     read_receipt,
 )
 from services.ledger.settling import settle_anew, settled, unsettled
@@ -81,7 +78,7 @@ class Session:
         self._epoch = epoch
         self._slot_ms = slot_ms
         self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
-        self._amended = self._rejected = self._refused = False
+        self._held_back = HeldBack()
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
@@ -96,10 +93,10 @@ class Session:
             self._positions = queries.read_positions(connection)
             self._streams = queries.read_streams(connection)
             self._comparable = queries.read_sources(connection)
-            self._amended = queries.has_amendments(connection)
-            self._rejected = queries.has_rejections(connection)
+            self._held_back = HeldBack(
+                queries.has_amendments(connection), queries.has_rejections(connection), queries.has_refusals(connection)
+            )
             self._telling.begin(connection)
-            self._refused = queries.has_refusals(connection)
             counters, heard = queries.read_counters(connection), queries.read_heard(connection)
             self._figures.load(queries.stream_tallies(connection), counters, heard)
             history, whole_from_ms = queries.read_history(connection), queries.history_whole_from(connection)
@@ -164,7 +161,7 @@ class Session:
     def _apply(self, found: Read) -> None:
         now_ms = _now_ms()
         with writing(self._engine, self._epoch, now_ms) as connection:
-            known = self._load(connection, found.values)
+            known = load_for(connection, found.values, self._held_back)
             batch = self._batch(known, now_ms)
             for value in found.values:
                 take(batch, value)
@@ -174,9 +171,7 @@ class Session:
             self._telling.tell(connection, batch, found.values, now_ms)
             store.save(connection, batch, self._streams, found.positions)
         self._unsent = self._unsent or bool(batch.messages)
-        self._amended = self._amended or bool(batch.changed_amendments)
-        self._rejected = self._rejected or bool(batch.changed_rejections)
-        self._refused = self._refused or bool(batch.reroutes.refused)
+        self._held_back = self._held_back.after(batch)
         self._reader.past(found.positions)
         self._stored(batch, now_ms)
         for place, kind in found.faults:
@@ -194,39 +189,6 @@ class Session:
                 store.save_messages(connection, messages)
                 store.save_told(connection, told)
         self._unsent = self._unsent or bool(messages)
-
-    def _load(self, connection: Connection, values: Iterable[Value]) -> Known:
-        keys: set[str] = set()
-        arrived: set[ReportKey] = set()
-        accepted: set[ReportKey] = set()
-        wide: set[ReportKey] = set()
-        tracked: set[str] = set()
-        answered: set[str] = set()
-        for value in values:
-            match value:
-                case Arrival():
-                    keys.add(value.key)
-                    arrived.add((value.partner, value.report))
-                case Placed():
-                    keys.add(value.reported.key)
-                case Tracked():
-                    tracked.add(value.key)
-                case Receipted(report=str() as report, command=None):
-                    accepted.add((value.partner, report))
-                    if is_wide(value):
-                        wide.add((value.partner, report))
-                case Receipted(report=str() as report, command=Commanded(desk=desk, refused=True)):
-                    answered.add(entry_key(value.partner, report, desk))
-        known = store.load(connection, keys | answered, wide)
-        if self._refused:
-            known.refusals = store.load_refusals(connection, keys | answered)
-        if self._amended or wide:
-            known.amendments = store.load_amendments(connection, arrived | wide)
-        if self._rejected:
-            known.rejections = store.load_rejections(connection, arrived | accepted)
-        if tracked:
-            known.tracks = store.load_tracks(connection, tracked)
-        return known
 
     def _batch(self, known: Known, now_ms: int) -> Batch:
         return Batch(known, self._streams, self._comparable, self._terms, self._slot_ms, now_ms)

@@ -163,8 +163,8 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
             for found in [known.amendments[report]]
         ],
     )
-    gone = [report for report in batch.changed_rejections if report not in known.rejections]
-    stay = [report for report in batch.changed_rejections if report in known.rejections]
+    gone = [report for report in batch.rejections.changed if report not in known.rejections]
+    stay = [report for report in batch.rejections.changed if report in known.rejections]
     set_rows(
         connection,
         tables.rejections,

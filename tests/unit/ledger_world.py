@@ -285,7 +285,7 @@ class Ledger:
             self.events.setdefault(placed.reported.key, []).append(placed)
         for report in batch.changed_amendments:
             self.amendments[report] = batch.known.amendments[report]
-        for report in batch.changed_rejections:
+        for report in batch.rejections.changed:
             if report in batch.known.rejections:
                 self.rejections[report] = batch.known.rejections[report]
             else:

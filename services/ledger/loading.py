@@ -1,0 +1,64 @@
+"""What of the database the values of a batch concern."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from services.ledger import store
+from services.ledger.batch import Batch
+from services.ledger.intake import Value
+from services.ledger.known import Known, Placed, ReportKey, is_wide
+from services.ledger.reading import Arrival, Commanded, Receipted, Tracked, entry_key
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Whether there is any of what most ledgers have little of: where there is none, nothing need be asked for."""
+
+    amendments: bool = False
+    rejections: bool = False
+    refusals: bool = False
+
+    def after(self, batch: Batch) -> "HeldBack":
+        """The same once this batch is stored."""
+        return HeldBack(
+            self.amendments or bool(batch.changed_amendments),
+            self.rejections or bool(batch.rejections.changed),
+            self.refusals or bool(batch.reroutes.refused),
+        )
+
+
+def load_for(connection: Connection, values: Iterable[Value], held_back: HeldBack) -> Known:
+    """All that these values may change, and all that may say what they mean."""
+    keys: set[str] = set()
+    arrived: set[ReportKey] = set()
+    accepted: set[ReportKey] = set()
+    wide: set[ReportKey] = set()
+    tracked: set[str] = set()
+    answered: set[str] = set()
+    for value in values:
+        match value:
+            case Arrival():
+                keys.add(value.key)
+                arrived.add((value.partner, value.report))
+            case Placed():
+                keys.add(value.reported.key)
+            case Tracked():
+                tracked.add(value.key)
+            case Receipted(report=str() as report, command=None):
+                accepted.add((value.partner, report))
+                if is_wide(value):
+                    wide.add((value.partner, report))
+            case Receipted(report=str() as report, command=Commanded(desk=desk, refused=True)):
+                answered.add(entry_key(value.partner, report, desk))
+    known = store.load(connection, keys | answered, wide)
+    if held_back.refusals:
+        known.refusals = store.load_refusals(connection, keys | answered)
+    if held_back.amendments or wide:
+        known.amendments = store.load_amendments(connection, arrived | wide)
+    if held_back.rejections:
+        known.rejections = store.load_rejections(connection, arrived | accepted)
+    if tracked:
+        known.tracks = store.load_tracks(connection, tracked)
+    return known
