@@ -4,14 +4,14 @@ One row for each group and endpoint. A newer message takes the place of the one 
 nothing costs one row a group; the number tells the two apart wherever a try was under way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, literal_column, or_, select, update
 
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
-from services.notifier.store import insert_into
+from services.notifier.store import chunks, insert_into
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
 
@@ -26,6 +26,8 @@ _IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
 """Written out: SQLite takes an index of part of a table only where the statement itself says that part."""
 CLAIM_MS: Final = 90_000
 """Longer than any try: what a dead notifier had claimed is then anybody's."""
+_OF = and_(deliveries.c.group == bindparam("of_group"), deliveries.c.channel == bindparam("of_channel"))
+_KEPT_AT_END: Final = frozenset({"group", "channel", "reached"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,13 @@ class Waiting:
     due_ms: int
 
 
-def post(connection: Connection, messages: Iterable[Posted], now_ms: int) -> None:
-    """Each takes the place of what its endpoint had not taken of the group."""
+def post(connection: Connection, messages: Collection[Posted], now_ms: int) -> None:
+    """Each takes the place of what its endpoint had not taken of the group.
+
+    Rows are always written in the order of their keys: so no two transactions wait for each other.
+    """
     for again in (True, False):
-        rows = [_row(each, now_ms) for each in messages if each.again is again]
+        rows = [_row(each, now_ms) for each in sorted(messages, key=_place) if each.again is again]
         if not rows:
             continue
         insert = insert_into(connection, deliveries)
@@ -88,18 +93,38 @@ def post(connection: Connection, messages: Iterable[Posted], now_ms: int) -> Non
         connection.execute(insert.on_conflict_do_update(index_elements=["group", "channel"], set_=changed), rows)
 
 
-def post_end(connection: Connection, messages: Sequence[Posted], now_ms: int) -> list[Endpoint]:
-    """An end, to those that may have been told; the others hear nothing of it at all. Returns whom it goes to."""
-    told = []
-    for each in messages:
-        place = and_(deliveries.c.group == each.group, deliveries.c.channel == each.endpoint.channel)
-        row = {name: value for name, value in _row(each, now_ms).items() if name not in ("group", "channel", "reached")}
-        if connection.execute(update(deliveries).where(place, deliveries.c.reached).values(row)).rowcount:
-            told.append(each.endpoint)
-        else:
-            dropped = {"state": DROPPED, "settled_ms": now_ms}
-            connection.execute(update(deliveries).where(place, _IS_PENDING).values(dropped))
-    return told
+def post_ends(connection: Connection, messages: Iterable[Posted], now_ms: int) -> set[Endpoint]:
+    """Ends, to those that may have been told; the others hear nothing of it at all. Returns whom they go to."""
+    told: list[Posted] = []
+    untold: list[Posted] = []
+    ordered = sorted(messages, key=_place)
+    reached = _reached(connection, {each.group for each in ordered})
+    for each in ordered:
+        (told if _place(each) in reached else untold).append(each)
+    if told:
+        new = [name for name in deliveries.c.keys() if name not in _KEPT_AT_END]  # noqa: SIM118 - it is no mapping
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in new}
+        rows = [{f"new_{name}": row[name] for name in new} for row in (_row(each, now_ms) for each in told)]
+        connection.execute(update(deliveries).where(_OF).values(values), _of(told, rows))
+    if untold:
+        dropped = update(deliveries).where(_OF, _IS_PENDING).values(state=DROPPED, settled_ms=now_ms)
+        connection.execute(dropped, _of(untold, [{} for _ in untold]))
+    return {each.endpoint for each in told}
+
+
+def _reached(connection: Connection, groups: Iterable[str]) -> set[tuple[str, str]]:
+    """Group and channel of each to which a try was made, or may have been; locked, so that none begins meanwhile."""
+    return {
+        (row.group, row.channel)
+        for chunk in chunks(sorted(groups))
+        for row in connection.execute(
+            select(deliveries.c.group, deliveries.c.channel, deliveries.c.reached)
+            .where(deliveries.c.group.in_(chunk))
+            .order_by(deliveries.c.group, deliveries.c.channel)
+            .with_for_update()
+        )
+        if row.reached
+    }
 
 
 def drop(connection: Connection, group: str, through: int, now_ms: int) -> None:
@@ -132,32 +157,28 @@ def claim(connection: Connection, free: Mapping[Endpoint, int], holder: str, now
     if claimed:
         connection.execute(
             update(deliveries)
-            .where(
-                deliveries.c.group == bindparam("of_group"),
-                deliveries.c.channel == bindparam("of_channel"),
-                deliveries.c.number == bindparam("of_number"),
-            )
-            .values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True, tries=deliveries.c.tries + 1),
+            .where(_OF, deliveries.c.number == bindparam("of_number"))
+            .values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True),
             [_key(each) for each in claimed],
         )
     return claimed
 
 
 def settle(connection: Connection, settled: Iterable[Settled], holder: str, now_ms: int) -> None:
-    """Write down what came of tries; what a newer message has replaced in the meantime, or another claimed, stays."""
-    rows = [_key(each.claimed) | _outcome(each.decision, now_ms) for each in settled]
+    """Write down what came of tries; what a newer message has replaced in the meantime, or another claimed, stays.
+
+    A try counts here and not where it is claimed: one that a crash cut off is no failure of the endpoint.
+    """
+    ordered = sorted(settled, key=lambda each: (each.claimed.group, each.claimed.endpoint.channel))
+    rows = [_key(each.claimed) | _outcome(each.decision, now_ms) for each in ordered]
     if not rows:
         return
     connection.execute(
         update(deliveries)
-        .where(
-            deliveries.c.group == bindparam("of_group"),
-            deliveries.c.channel == bindparam("of_channel"),
-            deliveries.c.number == bindparam("of_number"),
-            deliveries.c.holder == holder,
-        )
+        .where(_OF, deliveries.c.number == bindparam("of_number"), deliveries.c.holder == holder)
         .values(
             state=bindparam("new_state"),
+            tries=deliveries.c.tries + 1,
             due_ms=bindparam("new_due_ms"),
             settled_ms=bindparam("new_settled_ms"),
             code=bindparam("new_code"),
@@ -254,6 +275,18 @@ def _row(each: Posted, now_ms: int) -> dict[str, Any]:
         "settled_ms": None,
         "code": "",
     }
+
+
+def _place(each: Posted) -> tuple[str, str]:
+    return each.group, each.endpoint.channel
+
+
+def _of(messages: Iterable[Posted], rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each with the key that `_OF` asks for."""
+    return [
+        {"of_group": each.group, "of_channel": each.endpoint.channel, **row}
+        for each, row in zip(messages, rows, strict=True)
+    ]
 
 
 def _key(claimed: Claimed) -> dict[str, Any]:
