@@ -30,7 +30,8 @@ PAUSE_S: Final = 1.0
 TRY_S: Final = 60.0
 """A sender has time-outs of its own; this is for one that forgets them. Less than a claim lasts."""
 END_S: Final = 3.0
-AT_ONCE: Final = 1_024
+AT_ONCE: Final = 512
+"""Each is a connection, and a process may often have 1,024 files."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
 from policy.notify import Notify, Rung
 from schemas.codes import Lane, NoticeType
@@ -398,3 +398,37 @@ def test_two_rungs_name_one_channel(database: Database) -> None:
     desk.take(notice(1))
     desk.tick(1)
     assert sorted(channel for channel, _ in desk.deliver()) == ["chief", "duty"]
+
+
+def test_a_claim_reads_the_index_of_what_is_pending(database: Database) -> None:
+    """Of a table that is nearly all delivered, as it is after a week."""
+    desk = Desk(database)
+    desk.take(*(notice(1, lane=lane) for lane in Lane))
+    with database.transaction() as connection:
+        first = connection.execute(select(deliveries)).mappings().first()
+        assert first is not None
+        done = [
+            dict(first) | {"group": f"nl/all/expiring_soon/{number}", "state": outbox.DELIVERED}
+            for number in range(5_000)
+        ]
+        connection.execute(deliveries.insert(), done)
+    statements: list[tuple[str, object]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "due_ms <=" in statement:
+            statements.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", listen)
+    try:
+        assert len(desk.claim(duty=9)) == len(Lane)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", listen)
+    ((statement, parameters),) = statements
+    with database.engine.connect() as connection:
+        if not database.alone:
+            connection.exec_driver_sql("ANALYZE")
+        explain = "EXPLAIN QUERY PLAN" if database.alone else "EXPLAIN"
+        found = connection.exec_driver_sql(f"{explain} {statement}", parameters)  # type: ignore[arg-type]
+        plan = " ".join(map(str, found))
+    assert "ix_notifier_deliveries_pending" in plan
+    assert "Seq Scan" not in plan

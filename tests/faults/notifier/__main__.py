@@ -19,7 +19,7 @@ from rich.table import Table
 from services.runtime.exits import DONE, FOUND, WrongUse, run_main
 from tests import postgresql
 from tests.faults.notifier.breakages import BREAKAGES, BY_NAME, program
-from tests.faults.notifier.playing import DATABASES, Plan, Result, prove
+from tests.faults.notifier.playing import DATABASES, SETTLED_S, Plan, Result, prove
 from tests.faults.notifier.processes import PROGRAM
 from tests.notices.account import KINDS
 
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     parsed.add_argument("--seconds", type=float, help="how long the notices flow (default: by the kills)")
     parsed.add_argument("--databases", default=",".join(DATABASES), help="some of: %(default)s (two notifiers)")
     parsed.add_argument("--seed", type=int, default=1, help="of the notices, the failures and the moments (1)")
+    parsed.add_argument("--patience", type=float, default=SETTLED_S, help="s until all must be told (%(default)s)")
     parsed.add_argument("--break", dest="broken", choices=sorted(BY_NAME), help="a broken notifier")
     parsed.add_argument("--json", type=Path, default=Path("var/faults-notifier.json"), help="where the result goes")
     return parsed
@@ -69,6 +70,7 @@ def plans(arguments: argparse.Namespace) -> list[Plan]:
             arguments.notices / seconds,
             arguments.seed,
             program=start,
+            patience_s=arguments.patience,
         )
         for name in chosen
     ]

@@ -48,6 +48,8 @@ class Plan:
     courses: Sequence[str] = load.COURSES
     fail: float = 0.1
     program: Sequence[str] = PROGRAM
+    patience_s: float = SETTLED_S
+    """How long after the last notice all must be told."""
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ def prove(plan: Plan, directory: Path, tell: Tell) -> Result:
             result.flowing += sending.flowing
             tell(f"  {time.monotonic() - began:6.1f} s killed, {number + 1} of {plan.kills}")
         sending.finish()
-        _settle(courses, heard, notifiers, result)
+        _settle(courses, heard, notifiers, plan.patience_s, result)
         tell(f"  {time.monotonic() - began:6.1f} s settled")
         _show_pending(courses, notifiers, result)
         for notifier in notifiers:
@@ -194,7 +196,9 @@ def _kill(notifier: NotifierProcess, bootstrap: str, rng: Random, result: Result
     notifier.start(bootstrap)
 
 
-def _settle(courses: Sequence[Course], heard: Sink, notifiers: Sequence[NotifierProcess], result: Result) -> None:
+def _settle(
+    courses: Sequence[Course], heard: Sink, notifiers: Sequence[NotifierProcess], patience_s: float, result: Result
+) -> None:
     """Until all is read, and told where it must be. Where that does not come the verdict says what is missing."""
     living = desks.living(courses)
 
@@ -202,8 +206,8 @@ def _settle(courses: Sequence[Course], heard: Sink, notifiers: Sequence[Notifier
         read = any(notifier.value("referral_notifier_caught_up") == 1 for notifier in notifiers)
         return read and told(living, heard.look()) == 1.0
 
-    if not wait_until(over, SETTLED_S, 0.5):
-        result.wrong.append(f"not everything was told {SETTLED_S:g} s after the last notice")
+    if not wait_until(over, patience_s, 0.5):
+        result.wrong.append(f"not everything was told {patience_s:g} s after the last notice")
 
 
 def _show_pending(courses: Sequence[Course], notifiers: Sequence[NotifierProcess], result: Result) -> None:
