@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from policy.notify import Notify, Rung
-from services.notifier import deliverer, outbox, store
+from services.notifier import claims, deliverer, store
 from services.notifier.database import SERVICE, Database
 from services.notifier.deliverer import Deliverer
 from services.notifier.figures import Figures
@@ -208,7 +208,7 @@ async def test_a_sender_with_a_fault_stops_no_other(database: Database) -> None:
 async def test_what_a_killed_one_had_claimed_goes_out_with_the_same_id(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "CLAIM_MS", 500)  # what another claimed is waited for where there may be another
+    monkeypatch.setattr(claims, "CLAIM_MS", 500)  # what another claimed is waited for where there may be another
     monkeypatch.setattr(deliverer, "LOOK_S", 0.1)
     async with running(database) as world:
         world.recorder.hold["duty"] = asyncio.Event()

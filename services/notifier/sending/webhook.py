@@ -102,6 +102,8 @@ class WebhookSender:
 
     async def _finish(self, response: aiohttp.ClientResponse) -> None:
         """Read to the body's end, by which the connection is given back; end it where that would take long."""
+        if response.content.at_eof():
+            return
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 left = self._limits.body_bytes

@@ -23,8 +23,6 @@ from tests.faults.notifier.playing import DATABASES, SETTLED_S, Plan, Result, pr
 from tests.faults.notifier.processes import PROGRAM
 from tests.notices.account import KINDS
 
-A_KILL_S: Final = 6.0
-"""So long the notices flow for each kill: a start, and up to 3 s of work."""
 NOTICES_A_GROUP: Final = 5
 _SHOWN: Final = 20
 _KEPT: Final = 500
@@ -41,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parsed.add_argument("--notices", type=int, default=100_000, help="how many, five a group (100,000)")
     parsed.add_argument("--kills", type=int, default=30, help="how often a notifier is killed (30)")
-    parsed.add_argument("--seconds", type=float, help="how long the notices flow (default: by the kills)")
+    parsed.add_argument("--rate", type=float, default=1_000, help="notices a second, in shares: one a kill (1,000)")
     parsed.add_argument("--databases", default=",".join(DATABASES), help="some of: %(default)s (two notifiers)")
     parsed.add_argument("--seed", type=int, default=1, help="of the notices, the failures and the moments (1)")
     parsed.add_argument("--patience", type=float, default=SETTLED_S, help="s until all must be told (%(default)s)")
@@ -59,7 +57,6 @@ def plans(arguments: argparse.Namespace) -> list[Plan]:
         raise WrongUse("--notices, --kills: expected at least 1000, and no negative number")
     if set(chosen) != {"sqlite"} and postgresql.binaries() is None:
         raise WrongUse(f"{postgresql.MISSING}; or --databases sqlite")
-    seconds = arguments.seconds or max(15.0, arguments.kills * A_KILL_S)
     start = program(arguments.broken) if arguments.broken else PROGRAM
     return [
         Plan(
@@ -67,7 +64,7 @@ def plans(arguments: argparse.Namespace) -> list[Plan]:
             arguments.notices,
             arguments.notices // NOTICES_A_GROUP,
             arguments.kills,
-            arguments.notices / seconds,
+            arguments.rate,
             arguments.seed,
             program=start,
             patience_s=arguments.patience,
@@ -84,7 +81,7 @@ def table(results: Sequence[Result]) -> Table:
     counts = [Counter(fault.kind for fault in result.faults) for result in results]
     rows = [
         ("notices, in groups", [f"{result.notices:,}, {result.groups:,}" for result in results]),
-        ("kills, while they flowed", [f"{result.kills}, {result.flowing}" for result in results]),
+        ("kills, before the last was sent", [f"{result.kills}, {result.flowing}" for result in results]),
         ("requests at the sink", [f"{result.requests:,}" for result in results]),
         ("taken", [f"{result.taken:,}" for result in results]),
         ("sent again though taken", [f"{result.again:,}" for result in results]),

@@ -32,7 +32,7 @@ BREAKAGES: Final = (
     Breakage(
         "delivered-when-claimed",
         "a message counts as delivered from the moment that its try begins",
-        "services.notifier.outbox",
+        "services.notifier.claims",
         (
             (
                 ".values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True),\n",

@@ -15,7 +15,6 @@ from services.runtime.broker import FOR_TESTS, Cluster
 from services.runtime.settings import KafkaSettings
 from tests import postgresql
 from tests.faults.notifier.processes import PROGRAM, NotifierProcess
-from tests.faults.routers import RouterFailed
 from tests.notices import desks, load
 from tests.notices.account import Fault, judge, repeats, told
 from tests.notices.load import Course
@@ -36,7 +35,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One campaign. `a_second`: how many notices; `fail`: the share of requests that the sink fails."""
+    """One campaign. `a_second`: how many notices, at most; `fail`: the share of requests that the sink fails."""
 
     database: str
     notices: int
@@ -61,7 +60,7 @@ class Result:
     groups: int = 0
     kills: int = 0
     flowing: int = 0
-    """Kills that were done while notices were still being sent."""
+    """Kills after which there were still notices to send."""
     requests: int = 0
     taken: int = 0
     again: int = 0
@@ -77,16 +76,23 @@ class Result:
 
 
 class Flow:
-    """Notices being sent, evenly, in a thread."""
+    """Notices being sent in a thread, in shares: one at once and one for each kill. So each life has some to tell."""
 
-    def __init__(self, kafka: KafkaSettings, notices: Sequence[Notice], a_second: float) -> None:
+    def __init__(self, kafka: KafkaSettings, notices: Sequence[Notice], a_second: float, shares: int) -> None:
         self._problem: BaseException | None = None
         self._over = threading.Event()
-        began_s = time.monotonic()
+        self._released = threading.Semaphore(1)
+        size = -(-len(notices) // shares)
+        began_s = 0.0
 
         def pace(place: int) -> None:
-            self._over.wait(max(0.0, began_s + place / a_second - time.monotonic()))
-            if self._over.is_set():
+            nonlocal began_s
+            if place % size == 0:
+                while not self._released.acquire(timeout=0.2):
+                    if self._over.is_set():
+                        raise InterruptedError
+                began_s = time.monotonic()
+            if self._over.wait(max(0.0, began_s + place % size / a_second - time.monotonic())):
                 raise InterruptedError
 
         def send() -> None:
@@ -102,6 +108,10 @@ class Flow:
     def flowing(self) -> bool:
         """Whether there is more to send."""
         return self._thread.is_alive()
+
+    def release(self) -> None:
+        """One share more may go."""
+        self._released.release()
 
     def finish(self) -> None:
         """Until all of it is acknowledged. Raises what ended it early."""
@@ -138,12 +148,13 @@ def prove(plan: Plan, directory: Path, tell: Tell) -> Result:
             notifier.await_ready(READY_S)
         courses = _courses(plan)
         result.notices = load.count(courses)
-        sending = Flow(kafka, load.mixed(courses, plan.seed), plan.a_second)
+        sending = Flow(kafka, load.mixed(courses, plan.seed), plan.a_second, plan.kills + 1)
         stack.callback(sending.cancel)
         rng = Random(plan.seed + 1)
         for number in range(plan.kills):
             _kill(rng.choice(notifiers), cluster.bootstrap, rng, result)
             result.flowing += sending.flowing
+            sending.release()
             tell(f"  {time.monotonic() - began:6.1f} s killed, {number + 1} of {plan.kills}")
         sending.finish()
         _settle(courses, heard, notifiers, plan.patience_s, result)
@@ -181,13 +192,10 @@ def _environment(chosen: Path, url: str) -> dict[str, str]:
 
 
 def _kill(notifier: NotifierProcess, bootstrap: str, rng: Random, result: Result) -> None:
-    """SIGKILL, at a random moment after it has begun to work or while it begins; then start it again."""
+    """SIGKILL, at a random moment after it has begun to listen or while it starts; then start it again."""
     early, after_s = rng.random() < EARLY, rng.uniform(0.0, LATEST_S)
-    if not early:
-        try:
-            notifier.await_ready(READY_S)
-        except RouterFailed as problem:
-            result.wrong.append(str(problem))
+    if not early and not wait_until(lambda: notifier.listens, READY_S):
+        result.wrong.append(f"a notifier did not begin to listen within {READY_S:g} s")
     time.sleep(after_s)  # no condition: the moment is what is tested
     if not notifier.running:
         return
