@@ -117,7 +117,8 @@ class Ladders:
                     step = str(told.step) if told.step <= len(notify.rungs) else REPEAT
                     effects.steps[group.desk, step] += 1
             saved.append(Kept(group, due_ms(group, notify, now_ms)))
-        effects.woken |= outbox.post_ends(connection, ends, now_ms)
+        reached = outbox.lock(connection, {each.group for each in (*ends, *posted.values())})
+        effects.woken |= outbox.post_ends(connection, ends, reached, now_ms)
         outbox.post(connection, posted.values(), now_ms)
         store.save_groups(connection, saved)
         return effects

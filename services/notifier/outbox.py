@@ -4,7 +4,7 @@ One row for each group and endpoint. A newer message takes the place of the one 
 nothing costs one row a group; the number tells the two apart wherever a try was under way.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,12 +49,9 @@ class Waiting:
 
 
 def post(connection: Connection, messages: Collection[Posted], now_ms: int) -> None:
-    """Each takes the place of what its endpoint had not taken of the group.
-
-    Rows are always written in the order of their keys: so no two transactions wait for each other.
-    """
+    """Each takes the place of what its endpoint had not taken of the group."""
     for again in (True, False):
-        rows = [_row(each, now_ms) for each in sorted(messages, key=_place) if each.again is again]
+        rows = [_row(each, now_ms) for each in messages if each.again is again]
         if not rows:
             continue
         insert = insert_into(connection, deliveries)
@@ -70,13 +67,16 @@ def post(connection: Connection, messages: Collection[Posted], now_ms: int) -> N
         connection.execute(insert.on_conflict_do_update(index_elements=["group", "channel"], set_=changed), rows)
 
 
-def post_ends(connection: Connection, messages: Iterable[Posted], now_ms: int) -> set[Endpoint]:
-    """Ends, to those that may have been told; the others hear nothing of it at all. Returns whom they go to."""
+def post_ends(
+    connection: Connection, messages: Iterable[Posted], reached: Container[tuple[str, str]], now_ms: int
+) -> set[Endpoint]:
+    """Ends, to those that may have been told; the others hear nothing of it at all. Returns whom they go to.
+
+    `reached`: as `lock` found them.
+    """
     told: list[Posted] = []
     untold: list[Posted] = []
-    ordered = sorted(messages, key=_place)
-    reached = _reached(connection, {each.group for each in ordered})
-    for each in ordered:
+    for each in messages:
         (told if _place(each) in reached else untold).append(each)
     if told:
         new = [name for name in deliveries.c.keys() if name not in _KEPT_AT_END]  # noqa: SIM118 - it is no mapping
@@ -89,8 +89,12 @@ def post_ends(connection: Connection, messages: Iterable[Posted], now_ms: int) -
     return {each.endpoint for each in told}
 
 
-def _reached(connection: Connection, groups: Iterable[str]) -> set[tuple[str, str]]:
-    """Group and channel of each to which a try was made, or may have been; locked, so that none begins meanwhile."""
+def lock(connection: Connection, groups: Iterable[str]) -> set[tuple[str, str]]:
+    """Nobody else changes their deliveries until the transaction ends, and no try of them begins.
+
+    In the order of their keys, in which `claims.settle` writes too: so the two do not wait for each other. Returns
+    group and channel of each to which a try was made, or may have been.
+    """
     return {
         (row.group, row.channel)
         for chunk in chunks(sorted(groups))

@@ -122,7 +122,7 @@ def _volume(deploy: Path, logs: Path, notices: int, tell: Tell) -> Iterator[Row]
         pending = own.notifier.pending()
         tell(f"all told after {time.time() - began_ms / 1000:.0f} s")
     shape = f"{notices:,} notices in {groups:,} groups for {load.DESKS} desks, 2 of them dead, 10 % of requests failing"
-    number, took_s = _delivered(rest, log, start_s)
+    number, took_s = delivered(rest, log, start_s)
     cpu_ms = own.cpu_s(start_s, start_s + took_s) / number * 1000
     of = (
         f"{shape}; {number:,} within {took_s:.1f} s of the first notice of three quarters, 9 of 10 groups then told; "
@@ -151,7 +151,7 @@ def _covered(whole: Sequence[Course], log: Sequence[Request], faults: Sequence[F
     )
 
 
-def _delivered(found: Sequence[Course], log: Sequence[Request], start_s: float) -> tuple[int, float]:
+def delivered(found: Sequence[Course], log: Sequence[Request], start_s: float) -> tuple[int, float]:
     """How many deliveries until 9 of 10 groups were told, and within how many seconds."""
     groups = {course.group: course.stays_open for course in desks.living(found)}
     goal = RATED * sum(groups.values())
