@@ -13,7 +13,7 @@ from tests.faults.breakages.__main__ import Finder
 BREAKAGES: Final = (
     Breakage(
         "positions-first",
-        "how far it has read is stored in a transaction before the one with the effects, half a second earlier",
+        "how far it has read is stored in a transaction before the one with the effects, two seconds earlier",
         "services.notifier.keeper",
         (
             (
@@ -22,7 +22,7 @@ BREAKAGES: Final = (
                 "            store.save_positions(connection, positions)\n",
                 "        with self._database.writing(self._epoch, now_ms) as connection:\n"
                 "            store.save_positions(connection, positions)\n"
-                "        time.sleep(0.5)\n"
+                "        time.sleep(2)\n"
                 "        with self._database.writing(self._epoch, now_ms) as connection:\n"
                 "            effects = self._ladders.take(connection, found, now_ms)\n",
             ),
