@@ -38,18 +38,19 @@ lint: $(INSTALLED) ## style, types, import walls, generated files up to date
 	@$(BIN)/python -m services.console.demo_rules --check
 
 .PHONY: faults
-faults: needs-broker $(INSTALLED) ## the long fault campaigns of router and ledger: kills, pauses, lost answers (OF=router, OF=ledger: that one alone)
-	@status=0; for of in $(or $(OF),$(if $(strip $(ARGS)),router,router ledger)); do case $$of in \
+faults: needs-broker $(INSTALLED) ## the long fault campaigns of router, ledger and notifier: kills, pauses, lost answers (OF=router, ledger, notifier: that one alone)
+	@status=0; for of in $(or $(OF),$(if $(strip $(ARGS)),router,router ledger notifier)); do case $$of in \
 		router) $(BIN)/python -m tests.faults.campaign $(ARGS) || status=$$? ;; \
 		ledger) $(BIN)/python -m tests.faults.ledger $(ARGS) || status=$$? ;; \
-		*) echo "OF=$$of: no such campaign; expected router or ledger" >&2; status=2 ;; esac; done; exit $$status
+		notifier) $(BIN)/python -m tests.faults.notifier $(ARGS) || status=$$? ;; \
+		*) echo "OF=$$of: no such campaign; expected router, ledger or notifier" >&2; status=2 ;; esac; done; exit $$status
 
 .PHONY: compose-test
 compose-test: $(INSTALLED) ## docker compose up, publish with kcat, read the queue, see Prometheus scrape
 	@$(BIN)/pytest tests/compose $(ARGS)
 
 .PHONY: bench
-bench: needs-broker $(INSTALLED) ## router and ledger: throughput, latency, memory, restore, scale; tables here, JSON in var/bench
+bench: needs-broker $(INSTALLED) ## router, ledger and notifier: throughput, latency, memory, restore, scale; tables here, JSON in var/bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 ##@ Make

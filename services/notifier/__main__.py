@@ -37,6 +37,10 @@ from services.runtime.rendered import Rendered
 from services.runtime.settings import KafkaSettings, SharedSettings, read
 
 END_S: Final = 10.0
+TURN_S: Final = 0.0005
+"""How long a thread computes before another may. By Python's 5 ms each answer from the net would wait so long while the
+keeper reads notices.
+"""
 KEY: Final = "token_key"
 
 log = logger()
@@ -111,6 +115,7 @@ async def _live(keeper: Keeper, deliverer: Deliverer) -> None:
 def main() -> int:
     """Exit codes of contract.md; raises what `services.runtime.exits.run_main` turns into them."""
     configure("notifier")
+    sys.setswitchinterval(TURN_S)
     shared = read(SharedSettings, os.environ)
     kafka = read(KafkaSettings, os.environ)
     settings = read(NotifierSettings, os.environ)

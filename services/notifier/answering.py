@@ -8,7 +8,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from schemas.message import Answering
 
@@ -23,7 +23,7 @@ class Tokens:
     def invite(self, group: str, covers: int) -> Answering:
         """How that message is answered."""
         token = self.token(group, covers)
-        query = urlencode({"group": group, "covers": covers, "token": token})
+        query = f"group={quote(group, safe='')}&covers={covers}&token={token}"
         return Answering(
             url=f"{self.public_url}/acknowledge", page=f"{self.public_url}/acknowledge?{query}", token=token
         )

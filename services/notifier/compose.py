@@ -58,7 +58,7 @@ def message_id(group: str, number: int, channel: str) -> str:
 def broker_time(at_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    return f"{moment.isoformat()[:19]}.{at_ms % 1000:03d}Z"
 
 
 def _age_seconds(since: str | None, now_ms: int) -> int | None:

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
-from services.notifier import outbox, store
+from services.notifier import claims, outbox, store
+from services.notifier.claims import Claimed, Settled
 from services.notifier.compose import message_id
 from services.notifier.database import Database
 from services.notifier.figures import Figures
-from services.notifier.outbox import Claimed, Settled
 from services.notifier.pace import Pace
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp, decide
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Sender, Verdict
@@ -30,7 +30,8 @@ PAUSE_S: Final = 1.0
 TRY_S: Final = 60.0
 """A sender has time-outs of its own; this is for one that forgets them. Less than a claim lasts."""
 END_S: Final = 3.0
-AT_ONCE: Final = 1_024
+AT_ONCE: Final = 512
+"""Each is a connection, and a process may often have 1,024 files."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -232,18 +233,18 @@ class Deliverer:
         now_ms = _now_ms()
         found = _Found()
         with self._database.transaction() as connection:
-            outbox.settle(connection, settled, self._holder, now_ms)
+            claims.settle(connection, settled, self._holder, now_ms)
             for endpoint in {each.claimed.endpoint for each in settled if isinstance(each.decision, Disabled)}:
                 store.disable(connection, endpoint, fingerprint(self._channels[endpoint]), now_ms)
             for endpoint in revived:
-                outbox.hurry(connection, endpoint, now_ms)
+                claims.hurry(connection, endpoint, now_ms)
             if look:
                 found.waiting = outbox.waiting(connection)
                 found.disabled = self._still_disabled(store.read_disabled(connection))
                 for endpoint in found.waiting.keys() - self._channels.keys():
                     outbox.drop_endpoint(connection, endpoint, now_ms)
                     del found.waiting[endpoint]
-            found.claimed = outbox.claim(connection, free, self._holder, now_ms)
+            found.claimed = claims.claim(connection, free, self._holder, now_ms)
         return found
 
     def _still_disabled(self, said: Mapping[Endpoint, str]) -> frozenset[Endpoint]:
@@ -256,7 +257,7 @@ class Deliverer:
 
     def _release(self) -> None:
         with self._database.transaction() as connection:
-            outbox.release(connection)
+            claims.release(connection)
 
     async def _in_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Where the database may be waited for."""

@@ -85,6 +85,7 @@ class Ladders:
     def _settle(self, connection: Connection, groups: Iterable[Group], now_ms: int) -> Effects:
         effects = Effects()
         posted: dict[tuple[str, str], Posted] = {}
+        ends: list[Posted] = []
         saved: list[Kept] = []
         for each in groups:
             group = each
@@ -108,7 +109,7 @@ class Ladders:
                     if name in notify.channels
                 ]
                 if told.reason is Reason.END:
-                    effects.woken.update(outbox.post_end(connection, found, now_ms))
+                    ends += found
                     continue
                 posted |= {(message.group, message.endpoint.channel): message for message in found}
                 effects.woken.update(message.endpoint for message in found)
@@ -116,6 +117,8 @@ class Ladders:
                     step = str(told.step) if told.step <= len(notify.rungs) else REPEAT
                     effects.steps[group.desk, step] += 1
             saved.append(Kept(group, due_ms(group, notify, now_ms)))
+        reached = outbox.lock(connection, {each.group for each in (*ends, *posted.values())})
+        effects.woken |= outbox.post_ends(connection, ends, reached, now_ms)
         outbox.post(connection, posted.values(), now_ms)
         store.save_groups(connection, saved)
         return effects

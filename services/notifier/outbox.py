@@ -1,17 +1,16 @@
-"""Deliveries: put there with the group they speak of, claimed by whoever delivers, settled by what came of it.
+"""Deliveries: put there with the group they speak of, and what waits; `claims` has what is done with them.
 
 One row for each group and endpoint. A newer message takes the place of the one before, so that an endpoint that takes
 nothing costs one row a group; the number tells the two apart wherever a try was under way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, literal_column, or_, select, update
 
-from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
-from services.notifier.store import insert_into
+from services.notifier.store import chunks, insert_into
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
 
@@ -21,11 +20,11 @@ FAILED: Final = "failed"
 """Tried for the whole schedule."""
 DROPPED: Final = "dropped"
 """Nothing was left to say before it was taken."""
-_IS_PENDING = deliveries.c.state == literal_column(f"'{PENDING}'")
-_IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
+IS_PENDING = deliveries.c.state == literal_column(f"'{PENDING}'")
+IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
 """Written out: SQLite takes an index of part of a table only where the statement itself says that part."""
-CLAIM_MS: Final = 90_000
-"""Longer than any try: what a dead notifier had claimed is then anybody's."""
+OF: Final = and_(deliveries.c.group == bindparam("of_group"), deliveries.c.channel == bindparam("of_channel"))
+_KEPT_AT_END: Final = frozenset({"group", "channel", "reached"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +40,6 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A message to try now; `tries` counts this one."""
-
-    group: str
-    endpoint: Endpoint
-    number: int
-    body: bytes
-    tries: int
-    made_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What follows from a try."""
-
-    claimed: Claimed
-    decision: Decision
-
-
-@dataclass(frozen=True, slots=True)
 class Waiting:
     """What an endpoint has not taken yet."""
 
@@ -69,16 +48,16 @@ class Waiting:
     due_ms: int
 
 
-def post(connection: Connection, messages: Iterable[Posted], now_ms: int) -> None:
+def post(connection: Connection, messages: Collection[Posted], now_ms: int) -> None:
     """Each takes the place of what its endpoint had not taken of the group."""
     for again in (True, False):
         rows = [_row(each, now_ms) for each in messages if each.again is again]
         if not rows:
             continue
         insert = insert_into(connection, deliveries)
-        undelivered = _IS_PENDING
+        undelivered = IS_PENDING
         kept = deliveries.c.reached if again else and_(
-            deliveries.c.reached, or_(undelivered, _IS_FAILED)
+            deliveries.c.reached, or_(undelivered, IS_FAILED)
         )  # fmt: skip
         changed = {name: insert.excluded[name] for name in rows[0] if name not in ("group", "channel")}
         changed |= {
@@ -88,97 +67,51 @@ def post(connection: Connection, messages: Iterable[Posted], now_ms: int) -> Non
         connection.execute(insert.on_conflict_do_update(index_elements=["group", "channel"], set_=changed), rows)
 
 
-def post_end(connection: Connection, messages: Sequence[Posted], now_ms: int) -> list[Endpoint]:
-    """An end, to those that may have been told; the others hear nothing of it at all. Returns whom it goes to."""
-    told = []
+def post_ends(
+    connection: Connection, messages: Iterable[Posted], reached: Container[tuple[str, str]], now_ms: int
+) -> set[Endpoint]:
+    """Ends, to those that may have been told; the others hear nothing of it at all. Returns whom they go to.
+
+    `reached`: as `lock` found them.
+    """
+    told: list[Posted] = []
+    untold: list[Posted] = []
     for each in messages:
-        place = and_(deliveries.c.group == each.group, deliveries.c.channel == each.endpoint.channel)
-        row = {name: value for name, value in _row(each, now_ms).items() if name not in ("group", "channel", "reached")}
-        if connection.execute(update(deliveries).where(place, deliveries.c.reached).values(row)).rowcount:
-            told.append(each.endpoint)
-        else:
-            dropped = {"state": DROPPED, "settled_ms": now_ms}
-            connection.execute(update(deliveries).where(place, _IS_PENDING).values(dropped))
-    return told
+        (told if _place(each) in reached else untold).append(each)
+    if told:
+        new = [name for name in deliveries.c.keys() if name not in _KEPT_AT_END]  # noqa: SIM118 - it is no mapping
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in new}
+        rows = [{f"new_{name}": row[name] for name in new} for row in (_row(each, now_ms) for each in told)]
+        connection.execute(update(deliveries).where(OF).values(values), _of(told, rows))
+    if untold:
+        dropped = update(deliveries).where(OF, IS_PENDING).values(state=DROPPED, settled_ms=now_ms)
+        connection.execute(dropped, _of(untold, [{} for _ in untold]))
+    return {each.endpoint for each in told}
+
+
+def lock(connection: Connection, groups: Iterable[str]) -> set[tuple[str, str]]:
+    """Nobody else changes their deliveries until the transaction ends, and no try of them begins.
+
+    In the order of their keys, in which `claims.settle` writes too: so the two do not wait for each other. Returns
+    group and channel of each to which a try was made, or may have been.
+    """
+    return {
+        (row.group, row.channel)
+        for chunk in chunks(sorted(groups))
+        for row in connection.execute(
+            select(deliveries.c.group, deliveries.c.channel, deliveries.c.reached)
+            .where(deliveries.c.group.in_(chunk))
+            .order_by(deliveries.c.group, deliveries.c.channel)
+            .with_for_update()
+        )
+        if row.reached
+    }
 
 
 def drop(connection: Connection, group: str, through: int, now_ms: int) -> None:
     """What was answered before it was taken need not be said any more."""
-    covered = and_(deliveries.c.group == group, _IS_PENDING, deliveries.c.covers <= through)
+    covered = and_(deliveries.c.group == group, IS_PENDING, deliveries.c.covers <= through)
     connection.execute(update(deliveries).where(covered).values(state=DROPPED, settled_ms=now_ms))
-
-
-def claim(connection: Connection, free: Mapping[Endpoint, int], holder: str, now_ms: int) -> list[Claimed]:
-    """As many for each endpoint as are due and as it may have; nobody else gets them until the claim ends."""
-    claimed = []
-    for endpoint, number in free.items():
-        asked = (
-            select(deliveries)
-            .where(
-                deliveries.c.desk == endpoint.desk,
-                deliveries.c.channel == endpoint.channel,
-                _IS_PENDING,
-                deliveries.c.due_ms <= now_ms,
-                deliveries.c.claimed_until_ms <= now_ms,
-            )
-            .order_by(deliveries.c.due_ms)
-            .limit(number)
-            .with_for_update(skip_locked=True)
-        )
-        claimed += [
-            Claimed(row.group, endpoint, row.number, row.body, row.tries + 1, row.made_ms)
-            for row in connection.execute(asked)
-        ]
-    if claimed:
-        connection.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.group == bindparam("of_group"),
-                deliveries.c.channel == bindparam("of_channel"),
-                deliveries.c.number == bindparam("of_number"),
-            )
-            .values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True, tries=deliveries.c.tries + 1),
-            [_key(each) for each in claimed],
-        )
-    return claimed
-
-
-def settle(connection: Connection, settled: Iterable[Settled], holder: str, now_ms: int) -> None:
-    """Write down what came of tries; what a newer message has replaced in the meantime, or another claimed, stays."""
-    rows = [_key(each.claimed) | _outcome(each.decision, now_ms) for each in settled]
-    if not rows:
-        return
-    connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.group == bindparam("of_group"),
-            deliveries.c.channel == bindparam("of_channel"),
-            deliveries.c.number == bindparam("of_number"),
-            deliveries.c.holder == holder,
-        )
-        .values(
-            state=bindparam("new_state"),
-            due_ms=bindparam("new_due_ms"),
-            settled_ms=bindparam("new_settled_ms"),
-            code=bindparam("new_code"),
-            claimed_until_ms=0,
-        ),
-        rows,
-    )
-
-
-def hurry(connection: Connection, endpoint: Endpoint, now_ms: int) -> None:
-    """It takes messages again: what waits for it is due now."""
-    connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.desk == endpoint.desk,
-            deliveries.c.channel == endpoint.channel,
-            _IS_PENDING,
-            deliveries.c.due_ms > now_ms,
-        )
-        .values(due_ms=now_ms)
-    )
 
 
 def waiting(connection: Connection) -> dict[Endpoint, Waiting]:
@@ -191,7 +124,7 @@ def waiting(connection: Connection) -> dict[Endpoint, Waiting]:
             func.min(deliveries.c.made_ms).label("oldest_ms"),
             func.min(deliveries.c.due_ms).label("due_ms"),
         )
-        .where(_IS_PENDING)
+        .where(IS_PENDING)
         .group_by(deliveries.c.desk, deliveries.c.channel)
     )
     return {
@@ -207,16 +140,9 @@ def drop_endpoint(connection: Connection, endpoint: Endpoint, now_ms: int) -> No
         .where(
             deliveries.c.desk == endpoint.desk,
             deliveries.c.channel == endpoint.channel,
-            _IS_PENDING,
+            IS_PENDING,
         )
         .values(state=DROPPED, settled_ms=now_ms)
-    )
-
-
-def release(connection: Connection) -> None:
-    """Where nobody else can have claimed anything: what a notifier had that was killed."""
-    connection.execute(
-        update(deliveries).where(_IS_PENDING, deliveries.c.claimed_until_ms > 0).values(claimed_until_ms=0)
     )
 
 
@@ -227,7 +153,7 @@ def read_group(connection: Connection, group: str) -> list[Any]:
 
 def read_failed(connection: Connection, limit: int) -> list[Any]:
     """Deliveries that were given up, the newest first: rows of the table."""
-    asked = select(deliveries).where(_IS_FAILED)
+    asked = select(deliveries).where(IS_FAILED)
     return list(connection.execute(asked.order_by(deliveries.c.settled_ms.desc()).limit(limit)))
 
 
@@ -256,23 +182,13 @@ def _row(each: Posted, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _key(claimed: Claimed) -> dict[str, Any]:
-    return {"of_group": claimed.group, "of_channel": claimed.endpoint.channel, "of_number": claimed.number}
+def _place(each: Posted) -> tuple[str, str]:
+    return each.group, each.endpoint.channel
 
 
-def _outcome(decision: Decision, now_ms: int) -> dict[str, Any]:
-    match decision:
-        case Done():
-            state, due_ms, code = DELIVERED, now_ms, ""
-        case Again(due_ms=due_ms, code=code):
-            state = PENDING
-        case GivenUp(code):
-            state, due_ms = FAILED, now_ms
-        case Disabled(code):
-            state, due_ms = PENDING, now_ms
-    return {
-        "new_state": state,
-        "new_due_ms": due_ms,
-        "new_settled_ms": None if state == PENDING else now_ms,
-        "new_code": code,
-    }
+def _of(messages: Iterable[Posted], rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each with the key that `OF` asks for."""
+    return [
+        {"of_group": each.group, "of_channel": each.endpoint.channel, **row}
+        for each, row in zip(messages, rows, strict=True)
+    ]

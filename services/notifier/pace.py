@@ -1,7 +1,7 @@
 """How fast one endpoint is given messages: a healthy one several at a time, a dead one single probes. Pure.
 
 Each has its own, so that none waits for another. It begins with two at once, gains one with each that it takes, and
-after three failures in a row is left alone for a while after each.
+after five failures in a row is left alone for a while after each.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from typing import Final
 
 FIRST: Final = 2
 MOST: Final = 16
-DEAD_AFTER: Final = 3
+DEAD_AFTER: Final = 5
+"""Where one request in ten fails by chance, three fail in a row once in a thousand, five once in a hundred thousand."""
 PAUSE_MS: Final = 5_000
 LONGEST_PAUSE_MS: Final = 60_000
 

@@ -33,7 +33,7 @@ def load_groups(connection: Connection, keys: Iterable[str]) -> dict[str, Kept]:
     """Those that there are, locked until the transaction ends, in one order so that no two wait for each other."""
     return {
         kept.group.key: kept
-        for chunk in _chunks(sorted(set(keys)))
+        for chunk in chunks(sorted(set(keys)))
         for row in connection.execute(
             select(groups).where(groups.c.key.in_(chunk)).order_by(groups.c.key).with_for_update()
         )
@@ -147,7 +147,8 @@ def insert_into(connection: Connection, table: Table) -> Any:
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many at once as one statement may name."""
     return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
 
 

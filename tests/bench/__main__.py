@@ -18,6 +18,8 @@ from tests.bench import latency, memory, rows
 from tests.bench.ledger import freshness, intake, scale
 from tests.bench.ledger import rows as ledger_rows
 from tests.bench.ledger.databases import databases
+from tests.bench.notifier import probes, volume
+from tests.bench.notifier import rows as notifier_rows
 from tests.bench.race import Race
 from tests.bench.rows import NAMES, Row
 
@@ -28,13 +30,14 @@ LOGS: Final = Path("var/bench/logs")
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """What may be asked for; the defaults are what docs/performance.md tells of."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    every = (*NAMES, *ledger_rows.NAMES)
+    every = (*NAMES, *ledger_rows.NAMES, *notifier_rows.NAMES)
     parser.add_argument("--only", default=",".join(every), help="rows to measure, with commas between: %(default)s")
     parser.add_argument("--records", type=int, default=400_000, help="envelopes a lap (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="laps of each contender (%(default)s)")
     parser.add_argument("--seconds", type=float, default=60, help="of the measurements of latency (%(default)s)")
     parser.add_argument("--keys", type=int, default=1_000_000, help="in the window measured (%(default)s)")
     parser.add_argument("--entries", type=int, default=10_000_000, help="waiting in a large ledger (%(default)s)")
+    parser.add_argument("--notices", type=int, default=100_000, help="for the notifier, five a group (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="very few of everything: only to see it run")
     parser.add_argument("--markdown", action="store_true", help="measure nothing; print the JSON files as tables")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the JSON files' directory (%(default)s)")
@@ -44,8 +47,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(every)}")
     if asked.quick:
         asked.records, asked.rounds, asked.seconds, asked.keys, asked.entries = 5_000, 1, 3, 10_000, 50_000
+        asked.notices = 3_000
     ending = "-quick" if asked.quick else ""
-    asked.router, asked.ledger = asked.output / f"router{ending}.json", asked.output / f"ledger{ending}.json"
+    asked.router, asked.ledger, asked.notifier = (
+        asked.output / f"{service}{ending}.json" for service in ("router", "ledger", "notifier")
+    )
     return asked
 
 
@@ -54,7 +60,7 @@ def main() -> int:
     asked = arguments()
     console = Console()
     if asked.markdown:
-        for file in (asked.router, asked.ledger):
+        for file in (asked.router, asked.ledger, asked.notifier):
             if file.exists():
                 print(rows.markdown(file), end="\n\n")  # noqa: T201 - to be piped
         return DONE
@@ -67,6 +73,8 @@ def main() -> int:
             _show(_measure(asked, kafka, LOGS, console, problems), asked.router, console)
     if set(ledger_rows.NAMES) & set(asked.only):
         _show(_measure_ledger(asked, LOGS, console), asked.ledger, console)
+    if set(notifier_rows.NAMES) & set(asked.only):
+        _show(_measure_notifier(asked, LOGS, console), asked.notifier, console)
     for problem in problems:
         console.print(f"not the same work: {problem}")
     return FOUND if problems else DONE
@@ -117,6 +125,14 @@ def _measure_ledger(asked: argparse.Namespace, logs: Path, console: Console) -> 
         with Cluster() as cluster, TemporaryDirectory(prefix="bench-fresh-") as place:
             kafka = KafkaSettings(bootstrap_servers=cluster.bootstrap)
             yield from freshness.measure(kafka, deploy, logs, Path(place), asked.seconds)
+
+
+def _measure_notifier(asked: argparse.Namespace, logs: Path, console: Console) -> Iterator[Row]:
+    deploy, only = Path("deploy"), frozenset(asked.only)
+    if set(notifier_rows.PROBES) & only:
+        console.print(f"notice latency: {asked.seconds:.0f} s after a warm-up of {probes.WARM_UP_S:.0f} s")
+        yield from probes.measure(deploy, logs, asked.seconds)
+    yield from volume.measure(deploy, logs, asked.notices, asked.rounds, only, console.print)
 
 
 if __name__ == "__main__":

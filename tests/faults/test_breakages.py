@@ -9,7 +9,12 @@ import pytest
 
 from tests.faults.breakages import BREAKAGES, Breakage, Misplaced
 from tests.faults.breakages.__main__ import BrokenLoader
+from tests.faults.ledger.breakages import BREAKAGES as OF_THE_LEDGER
+from tests.faults.notifier.breakages import BREAKAGES as OF_THE_NOTIFIER
 from tests.faults.schedule import BY_NAME
+from tests.notices.account import KINDS
+
+EVERY = (*BREAKAGES, *OF_THE_LEDGER, *OF_THE_NOTIFIER)
 
 
 def source_of(breakage: Breakage) -> tuple[str, str]:
@@ -19,7 +24,7 @@ def source_of(breakage: Breakage) -> tuple[str, str]:
     return spec.origin, Path(spec.origin).read_text()
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.name)
+@pytest.mark.parametrize("breakage", EVERY, ids=lambda breakage: breakage.name)
 def test_a_breakage_changes_the_module_as_it_is_today(breakage: Breakage) -> None:
     path, source = source_of(breakage)
     broken = breakage.apply(source)
@@ -31,6 +36,12 @@ def test_a_breakage_changes_the_module_as_it_is_today(breakage: Breakage) -> Non
 def test_a_breakage_is_shown_by_faults_that_exist(breakage: Breakage) -> None:
     assert breakage.shown_by
     assert set(breakage.shown_by) <= BY_NAME.keys()
+
+
+@pytest.mark.parametrize("breakage", OF_THE_NOTIFIER, ids=lambda breakage: breakage.name)
+def test_a_breakage_of_the_notifier_shows_in_the_sinks_log(breakage: Breakage) -> None:
+    assert breakage.shown_by
+    assert set(breakage.shown_by) <= set(KINDS)
 
 
 @pytest.mark.parametrize("times", [0, 2])

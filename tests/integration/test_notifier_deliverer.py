@@ -1,6 +1,7 @@
-"""The deliverer on a database, with senders that do as they are told: paces, retries, endpoints that are gone."""
+"""The deliverer on both databases, with senders that do as they are told: paces, retries, endpoints that are gone."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from policy.notify import Notify, Rung
-from services.notifier import store
+from services.notifier import claims, deliverer, store
 from services.notifier.database import SERVICE, Database
 from services.notifier.deliverer import Deliverer
 from services.notifier.figures import Figures
@@ -19,6 +20,7 @@ from services.notifier.tables import deliveries
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Verdict
 from services.notifier.whom import Endpoint, Whom
 from services.runtime.database import connect, migrate
+from tests import postgresql
 from tests.notifier_world import NOW_MS, TOKENS, Recorder, hook, notice
 
 AT_ONCE = Rung(0, ("duty",))
@@ -38,7 +40,7 @@ class World:
         self.database, self.recorder, self.whom = database, recorder, whom
         self.figures = Figures()
         self.ladders = Ladders(whom, TOKENS)
-        self.deliverer = Deliverer(database, whom, {"webhook": recorder}, self.figures, "one")
+        self.deliverer = Deliverer(database, whom, {"webhook": recorder}, self.figures, secrets.token_hex(4))
 
     def put(self, desk: str, number: int = 1) -> None:
         """So many groups of a desk, told now."""
@@ -73,11 +75,26 @@ class World:
                 await asyncio.sleep(0.005)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    engine = connect(f"sqlite:///{tmp_path}/notifier.db")
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    if postgresql.binaries() is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path}/notifier.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("server")
+        with connect(url).begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+    engine = connect(url)
     migrate(engine, SERVICE)
-    return Database(engine)
+    yield Database(engine)
+    engine.dispose()
 
 
 @asynccontextmanager
@@ -191,6 +208,8 @@ async def test_a_sender_with_a_fault_stops_no_other(database: Database) -> None:
 async def test_what_a_killed_one_had_claimed_goes_out_with_the_same_id(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(claims, "CLAIM_MS", 500)  # what another claimed is waited for where there may be another
+    monkeypatch.setattr(deliverer, "LOOK_S", 0.1)
     async with running(database) as world:
         world.recorder.hold["duty"] = asyncio.Event()
         world.put("a")
@@ -208,3 +227,14 @@ async def test_what_the_configuration_knows_no_more_is_dropped(database: Databas
         await world.until(lambda: len(world.recorder.sent) == 1)
     async with running(database, whom=Whom({"b": desk()})) as other:
         await other.until(lambda: other.states("a") == ["dropped"])
+
+
+async def test_two_that_deliver_at_once_share_the_work_and_send_nothing_twice(database: Database) -> None:
+    if database.alone:
+        pytest.skip("SQLite has one notifier")
+    async with running(database) as one, running(database) as two:
+        one.put("a", 60)
+        two.put("b", 60)
+        await one.until(lambda: one.states("a") == ["delivered"] * 60 and one.states("b") == ["delivered"] * 60)
+        sent = [each.id for each in (*one.recorder.sent, *two.recorder.sent)]
+        assert len(sent) == len(set(sent)) == 120

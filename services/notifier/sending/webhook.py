@@ -31,14 +31,15 @@ _ReachKey = tuple[tuple[IPv4Network | IPv6Network, ...], bool]
 @dataclass(frozen=True, slots=True)
 class WebhookLimits:
     """`seconds`: for a try, from the look-up of the name to the head of the answer. `body_seconds`, `body_bytes`: how
-    long, and how much of, the answer's body is read; the verdict does not depend on it. `connections`: to one host.
-    `lookup_seconds`: how long a name's addresses are kept.
+    long, and how much of, the answer's body is read; the verdict does not depend on it. `connections`: to one host,
+    which may be that of many desks: a try waits for one within its `seconds`. `lookup_seconds`: how long a name's
+    addresses are kept.
     """
 
     seconds: float = 15.0
     body_seconds: float = 1.0
     body_bytes: int = 8192
-    connections: int = 32
+    connections: int = 256
     lookup_seconds: int = 10
 
 
@@ -101,6 +102,8 @@ class WebhookSender:
 
     async def _finish(self, response: aiohttp.ClientResponse) -> None:
         """Read to the body's end, by which the connection is given back; end it where that would take long."""
+        if response.content.at_eof():
+            return
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 left = self._limits.body_bytes
