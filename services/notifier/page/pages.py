@@ -88,7 +88,7 @@ def _card(name: str, value: int, tone: str) -> Html:
 def _groups(groups: list[OpenGroup], now: datetime) -> Html:
     if not groups:
         return element("p", "Everything that was told was answered, looked at or is over.", class_="absent")
-    heads = ("Desk", "Lane", "What", "Count", "Since", "Step", "Next", "Told", "")
+    heads = ("Desk", "Lane", "What", "Count", "Since", "Step", "Next", "Told", "State")
     rows = [
         row(
             each.desk,
@@ -137,7 +137,7 @@ def _channels(channels: list[Channel], now: datetime) -> Html:
         )
         for each in channels
     ]
-    return table("Each desk's channels", ("Channel", "Kind", "Delivered", "Not taken yet", "Oldest", ""), rows)
+    return table("Each desk's channels", ("Channel", "Kind", "Delivered", "Not taken yet", "Oldest", "State"), rows)
 
 
 def _failed(failed: list[Failed], now: datetime) -> Html:
