@@ -88,22 +88,21 @@ def _card(name: str, value: int, tone: str) -> Html:
 def _groups(groups: list[OpenGroup], now: datetime) -> Html:
     if not groups:
         return element("p", "Everything that was told was answered, looked at or is over.", class_="absent")
-    heads = ("Desk", "Lane", "What", "Count", "Since", "Step", "Next", "Told", "State")
+    heads = ("Desk", "What", "Step", "State", "Next", "Open", "Since", "Told")
     rows = [
         row(
             each.desk,
-            each.lane or "all",
-            each.type.replace("_", " "),
+            each.type.replace("_", " ") + (f" ({each.lane})" if each.lane else ""),
+            f"{min(each.steps, each.of)} of {each.of}",
+            cell(_signs(each)),
+            _until(each.due_at, now),
             number(each.count),
             _since(each.since, now),
-            f"{min(each.steps, each.of)} of {each.of}",
-            _until(each.due_at, now),
             ", ".join(each.told) or "-",
-            cell(_signs(each)),
         )
         for each in groups
     ]
-    return table("Open groups, the next to be told first", heads, rows)
+    return table("Open groups, the next to be told first", heads, rows, "words")
 
 
 def _untold(told: Told) -> Html:
@@ -137,7 +136,9 @@ def _channels(channels: list[Channel], now: datetime) -> Html:
         )
         for each in channels
     ]
-    return table("Each desk's channels", ("Channel", "Kind", "Delivered", "Not taken yet", "Oldest", "State"), rows)
+    return table(
+        "Each desk's channels", ("Channel", "Kind", "Delivered", "Not taken yet", "Oldest", "State"), rows, "words"
+    )
 
 
 def _failed(failed: list[Failed], now: datetime) -> Html:
