@@ -28,7 +28,7 @@ class Ladder:
     @property
     def step(self) -> str:
         """In words."""
-        again = f", and {self.steps - self.of} more" if self.steps > self.of else ""
+        again = f", again {self.steps - self.of}x" if self.steps > self.of else ""
         return f"step {min(self.steps, self.of)} of {self.of}{again}"
 
     @property

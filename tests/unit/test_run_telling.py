@@ -55,7 +55,7 @@ def test_each_step_of_a_silence_is_said_once_and_no_repetition() -> None:
     assert "step 2 of 3 (duty, mail)" in line
     last, again = replace(second, steps=3), replace(second, steps=4, exhausted=True)
     assert list(climbed(telling(last), telling(again))) == []
-    assert again.step == "step 3 of 3, and 1 more"
+    assert again.step == "step 3 of 3, again 1x"
 
 
 def test_what_came_is_counted_by_the_lines_of_the_sinks() -> None:
