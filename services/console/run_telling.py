@@ -8,7 +8,7 @@ from typing import Any, Final
 from schemas.codes import NoticeType
 
 GROUPS_NAMED: Final = 4
-"""So many open groups are told one by one at the end; of the rest only how many."""
+"""So many desks that say nothing are told one by one at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,12 @@ def summary(telling: Telling, arrived: Arrived) -> list[str]:
 
 
 def _standing(ladders: Sequence[Ladder], unanswered: int) -> Iterator[str]:
+    """Those about a desk that says nothing one by one; of the rest only the highest."""
     first = sorted(ladders, key=lambda ladder: (not ladder.is_silence, -ladder.steps, ladder.group))
-    for ladder in first[:GROUPS_NAMED]:
+    named = [ladder for ladder in first if ladder.is_silence][:GROUPS_NAMED] or first[:1]
+    for ladder in named:
         what = f"{ladder.type.replace('_', ' ')}{f' ({ladder.lane})' if ladder.lane else ''}"
         yield f"Unanswered: {ladder.desk}, {what}, {ladder.count:,} open: {ladder.step}"
-    if (more := unanswered - min(len(ladders), GROUPS_NAMED)) > 0:
-        yield f"Unanswered: {more:,} groups more (`referrals notices` names them while it runs)"
+    if (more := unanswered - len(named)) > 0:
+        gone = sum(ladder.exhausted for ladder in ladders if ladder not in named)
+        yield f"Unanswered: {more:,} groups more, of {gone:,} the whole ladder was gone through"
