@@ -48,9 +48,9 @@ class Run:
     def err(self) -> str:
         return (self.directory / "err.txt").read_text()
 
-    def until(self, condition: Callable[[], Any]) -> None:
+    def until(self, condition: Callable[[], Any], patience_s: float = DEADLINE_S) -> None:
         """Wait for it; fails when the run ends first or the deadline passes."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + patience_s
         while not condition():
             assert self.process.poll() is None, self.err
             assert time.monotonic() < deadline, self.out + self.err

@@ -22,6 +22,8 @@ COUNTRIES = {"nl": ("NL", "ID"), "de": ("DE", "TR"), "fr": ("FR", "SA"), "it": (
              "gb": ("GB",), "in": ("IN",), "pk": ("PK",), "bd": ("BD",), "ph": ("PH",)}  # fmt: skip
 """Few desks and much for each: the shares of the world give some of them little in a minute."""
 OTHERS = "liaison-europe"
+PATIENCE_S = 300.0
+"""On a busy machine the ledger takes several seconds for what it else takes in one."""
 
 
 def configure(directory: Path, webhooks: str) -> Path:
@@ -159,7 +161,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         run.until_routing()
         found = Seen(run, int(env["REFERRAL_LEDGER_PORT"]), int(env["REFERRAL_NOTIFIER_PORT"]))
         try:
-            run.until(lambda: found.look(WANTED))
+            run.until(lambda: found.look(WANTED), PATIENCE_S)
         except AssertionError as error:
             raise AssertionError(f"never seen: {sorted(WANTED - found.facts)}") from error
         yield found
