@@ -15,7 +15,7 @@ LOCKS := requirements/runtime.txt requirements/development.txt
 ##@ Use
 
 .PHONY: run
-run: needs-broker $(INSTALLED) ## a real broker, router, ledger with its page, simulated partners and desks (DURATION= s, RATE= records/s, YEAR=)
+run: needs-broker $(INSTALLED) ## a real broker, router, ledger and notifier with their pages, simulated partners and desks (DURATION= s, RATE= records/s, YEAR=)
 	@exec $(BIN)/referrals run
 
 ##@ Check

@@ -10,14 +10,16 @@ import typer
 from services.console import output
 from services.console.notifier_api import DEFAULT_URL, TokenFile, Url, notifier_api
 from services.runtime.exits import DONE, FOUND
+from services.runtime.page.saying import say_age
 
 WATCH_SECONDS: Final = 5.0
-_HEADINGS: Final = ("desk", "lane", "what", "count", "since", "step", "next", "told", "group")
+_HEADINGS: Final = ("group", "open", "since", "step", "next", "told")
 _CHANNELS: Final = ("desk", "channel", "kind", "not taken", "oldest", "state")
 
 
 def command(
     desk: Annotated[str | None, typer.Argument(help="Only this desk.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what nobody is told of: desks without a channel.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every 5 seconds, until Ctrl-C.")] = False,
     url: Url = DEFAULT_URL,
     token_file: TokenFile = None,
@@ -25,7 +27,8 @@ def command(
 ) -> None:
     """Show what nobody has answered, and which channels do not take what they are sent.
 
-    `step` is how far up the desk's ladder; behind the last it repeats. --json gives the notifier's own document. Exit
+    `step` is how far up the desk's ladder; behind the last it repeats. What desks without a channel have is only
+    counted, unless one is named. --json gives the notifier's own document. Exit
     code 1 when a ladder was gone through without an answer, an endpoint is disabled, or not all notices are read yet.
 
     Examples:
@@ -39,7 +42,7 @@ def command(
     try:
         while True:
             found = api.ask(path).document
-            _show(found, as_json)
+            _show(found, as_json, every=every or desk is not None)
             if not watch:
                 break
             time.sleep(WATCH_SECONDS)
@@ -53,21 +56,22 @@ def _is_wrong(found: dict[str, Any]) -> bool:
     return bool(found["exhausted"] or behind or any(channel["disabled"] for channel in found["channels"]))
 
 
-def _show(found: dict[str, Any], as_json: bool) -> None:
+def _show(found: dict[str, Any], as_json: bool, *, every: bool) -> None:
     if as_json:
         output.document(found)
         return
+    now = datetime.fromisoformat(found["at"])
     output.table(
         _HEADINGS,
         [
-            (group["desk"], group["lane"] or "all", group["type"], group["count"], group["since"], _step(group),
-             group["due_at"] or "never", ", ".join(group["told"]) or "nobody", group["group"])
+            (group["group"], group["count"], f"{_age(group['since'], now)} ago", _step(group),
+             _until(group["due_at"], now), ", ".join(group["told"]) or "nobody")
             for group in found["groups"]
+            if group["of"] or every
         ],
     )  # fmt: skip
     waiting = [channel for channel in found["channels"] if channel["pending"] or channel["disabled"]]
     if waiting:
-        now = datetime.fromisoformat(found["at"])
         output.table(
             _CHANNELS,
             [
@@ -76,6 +80,11 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
                 for channel in waiting
             ],
         )  # fmt: skip
+    if found["untold"] and not every:
+        output.note(
+            f"{output.count(found['untold'], 'group')} more, of desks without a channel: nobody is told (--all lists "
+            "them; `notify` in desks.yaml gives a desk its channels)"
+        )
     if failed := len(found["failed"]):
         output.note(f"{output.count(failed, 'message')} given up: the page of the notifier names them")
     if found["active"] and not found["caught_up"]:
@@ -89,4 +98,8 @@ def _step(group: dict[str, Any]) -> str:
 
 
 def _age(since: str | None, now: datetime) -> str:
-    return "" if since is None else f"{int((now - datetime.fromisoformat(since)).total_seconds())} s"
+    return "" if since is None else say_age((now - datetime.fromisoformat(since)).total_seconds())
+
+
+def _until(due: str | None, now: datetime) -> str:
+    return "never" if due is None else f"in {say_age((datetime.fromisoformat(due) - now).total_seconds())}"

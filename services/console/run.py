@@ -1,8 +1,8 @@
-"""`referrals run`: a broker, the router, the ledger, a simulated clearing house and desks; at the end the tally.
+"""`referrals run`: broker, router, ledger, notifier, a simulated clearing house and desks; at the end the tally.
 
 The order of the end is what makes the tally whole: the desks and the simulator stop and flush, the router comes to
-the end of the ingress, the ledger to the end of everything, the router to the end of what the ledger asked of it; the
-topics are read, then the services and at last the broker stop.
+the end of the ingress, the ledger to the end of everything, the router to the end of what the ledger asked of it, the
+notifier to the end of what it has to tell; the topics are read, then the services and at last the broker stop.
 """
 
 import json
@@ -21,10 +21,14 @@ from services.console.run_backlog import Backlog
 from services.console.run_board import Board, note, unheard
 from services.console.run_figures import Reading
 from services.console.run_ledger import settle
-from services.console.run_parts import FLUSH_SECONDS, LOOK_SECONDS, NAMES, Parts, Plan, make_plan, start
+from services.console.run_notifier import NotifierPort
+from services.console.run_part import NAMES, SINKS
+from services.console.run_parts import FLUSH_SECONDS, LOOK_SECONDS, Parts, start
 from services.console.run_place import held
+from services.console.run_plan import Plan, make_plan
 from services.console.run_router import drain
 from services.console.run_signals import Signals, Stopped
+from services.console.run_telling import Telling, climbed, read_arrived, summary
 from services.console.tally_report import Result, document, tell
 from services.runtime.exits import CANNOT_RUN, DONE, FOUND, CannotRun
 
@@ -32,6 +36,7 @@ SCRAPE_SECONDS: Final = 1.0
 BACKLOG_SECONDS: Final = 2.0
 DRAIN_SECONDS: Final = 120.0
 SETTLE_SECONDS: Final = 120.0
+DELIVER_SECONDS: Final = 15.0
 TALLY: Final = "tally.json"
 
 
@@ -48,7 +53,7 @@ def run(environment: Mapping[str, str]) -> int:
         except Stopped:
             note("ended before it could add up: no tally was made")
             return FOUND
-        return conclude(plan, result, fault)
+        return conclude(plan, result, parts.telling, fault)
 
 
 def live(plan: Plan, parts: Parts, signals: Signals) -> tuple[Result | None, str | None]:
@@ -81,6 +86,7 @@ def _watch(plan: Plan, parts: Parts, signals: Signals, board: Board, began: floa
             if now >= next_backlog:
                 next_backlog = now + BACKLOG_SECONDS
                 parts.backlog = plan.ledger.backlog() or parts.backlog
+                _look_who_is_told(plan, parts, board)
             _show(parts, board, plan.router.scrape(), began)
         if signals.wait(LOOK_SECONDS):
             break
@@ -90,19 +96,30 @@ def _watch(plan: Plan, parts: Parts, signals: Signals, board: Board, began: floa
 def _show(parts: Parts, board: Board, reading: Reading | None, began: float, message: str = "") -> None:
     if reading is not None:
         parts.history.add(reading)
-    board.show(parts.history.figures(), parts.backlog, time.monotonic() - began, message)
+    board.show(parts.history.figures(), parts.backlog, parts.telling, time.monotonic() - began, message)
+
+
+def _look_who_is_told(plan: Plan, parts: Parts, board: Board) -> None:
+    """Says each step of the ladder of a desk that says nothing."""
+    if plan.notifier is not None and (now := plan.notifier.telling()) is not None:
+        for line in climbed(parts.telling, now):
+            board.say(line)
+        parts.telling = now
 
 
 def _finish(
     plan: Plan, parts: Parts, signals: Signals, board: Board, began: float, fault: str | None
 ) -> tuple[Result | None, str | None]:
     """Desks and simulator, then the rest of what they said, then the tally. No tally without a broker to ask."""
+    _look_who_is_told(plan, parts, board)
     for part in (parts.desks, parts.simulator):
         if part is not None and not part.end(FLUSH_SECONDS):
             board.say(f"{NAMES[part.name]} did not end within {FLUSH_SECONDS:.0f} s and had to be killed")
     try:
         if plan.simulate and not parts.fault():
             _come_to_the_end(plan, parts, signals, board, began)
+        if plan.notifier is not None and not parts.fault():
+            _deliver(plan.notifier, parts, signals, board, began)
         _show(parts, board, plan.router.scrape(), began, "ending: adding up")
         result = tally.take(plan.kafka, *_progress(parts, board, began))
         _show(parts, board, None, began, "ended")
@@ -136,6 +153,21 @@ def _come_to_the_end(plan: Plan, parts: Parts, signals: Signals, board: Board, b
         board.say("not all that desks forwarded was routed: the rest waits in the topic of commands")
 
 
+def _deliver(notifier: NotifierPort, parts: Parts, signals: Signals, board: Board, began: float) -> None:
+    """Until what was to be told is taken, or a while is over. Ladders stay as they stood when the end was asked for:
+    nobody can answer or look any more.
+    """
+    stood, end = parts.telling, time.monotonic() + DELIVER_SECONDS
+    while parts.fault() is None and signals.requests < 2 and time.monotonic() < end:
+        now = notifier.telling()
+        if now is not None:
+            parts.telling = now if stood is None else replace(stood, delivered=now.delivered, pending=now.pending)
+            if now.current and not now.pending:
+                return
+        _show(parts, board, None, began, "ending: the notifier delivers the rest")
+        time.sleep(LOOK_SECONDS)
+
+
 def _progress(parts: Parts, board: Board, began: float) -> tuple[tally.Advanced, tally.Advanced]:
     """For `tally.take`: shows now and then how much is read."""
     total, read, shown = 0, 0, time.monotonic()
@@ -154,8 +186,14 @@ def _progress(parts: Parts, board: Board, began: float) -> tuple[tally.Advanced,
     return expect, advanced
 
 
-def conclude(plan: Plan, result: Result | None, fault: str | None) -> int:
+def conclude(plan: Plan, result: Result | None, telling: Telling | None, fault: str | None) -> int:
     """Say how it ended; the tally is kept in a file too, for a terminal that was closed."""
+    if telling is not None:
+        arrived = read_arrived(plan.log(SINKS).read_text("utf-8", "replace").splitlines())
+        with unheard():
+            print("\n".join(summary(telling, arrived)), flush=True)
+        if arrived.verified < arrived.webhooks and fault is None:
+            fault = f"webhooks came with a signature that does not hold: {plan.log(SINKS)}"
     if result is not None:
         (plan.directory / TALLY).write_text(json.dumps(document(result), indent=2), encoding="utf-8")
         with unheard():
@@ -171,15 +209,16 @@ def conclude(plan: Plan, result: Result | None, fault: str | None) -> int:
 def command() -> None:
     """Start everything here, and show what is routed and what nobody has looked at.
 
-    A Kafka broker on loopback with its data under var/, the topics, the router, the ledger with its page, a simulated
-    clearing house and simulated desks. Ctrl-C (or DURATION) ends them in order and prints the tally, made from the
-    topics: exit 0 when it adds up, 1 when it does not. A second Ctrl-C adds up without waiting for router and ledger to
-    come to the end of what was published, a third ends at once.
+    A Kafka broker on loopback with its data under var/, the topics, the router, the ledger and the notifier with their
+    pages, a simulated clearing house, simulated desks and the ends of their channels: a webhook server that verifies
+    every signature, and a mail server. Ctrl-C (or DURATION) ends them in order and prints what was told and the tally,
+    made from the topics: exit 0 when it adds up, 1 when it does not. A second Ctrl-C adds up without waiting for the
+    services to come to the end of what was published, a third ends at once.
 
     From the environment: DURATION (seconds from ready), RATE (simulated records a second), YEAR (2019 to 2023).
     What is simulated goes at the pace of deploy/demo, where weeks are seconds, unless REFERRAL_CONFIG_DIR says
     otherwise, and is counted in a database of its own. With KAFKA_BOOTSTRAP_SERVERS no broker is started, and nothing
-    is simulated unless SIMULATE=1: then the pace is that of deploy/.
+    is simulated unless SIMULATE=1: the pace is that of deploy/ then, and no notifier is started, which tells people.
 
     Examples:
 

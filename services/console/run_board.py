@@ -16,6 +16,7 @@ from rich.text import Text
 from schemas.codes import Outcome
 from services.console.run_backlog import Backlog, in_doubt, line_of_backlog, silent_desks
 from services.console.run_figures import Figures
+from services.console.run_telling import Telling, line_of_telling
 
 LINE_SECONDS: Final = 5.0
 _WAITING: Final = "waiting for the router's first figures"
@@ -25,7 +26,7 @@ _WAITING: Final = "waiting for the router's first figures"
 class Heading:
     """What to try while it runs: where the metrics are, and topics to read."""
 
-    page_url: str
+    pages: tuple[str, ...]
     metrics_url: str
     bootstrap: str
     topics: tuple[str, ...]
@@ -39,7 +40,7 @@ class Heading:
             else "nothing is simulated"
         )
         return [
-            f"page     {self.page_url}",
+            f"pages    {'  '.join(self.pages)}",
             f"metrics  {self.metrics_url}",
             f"try      kcat -b {self.bootstrap} -C -o beginning -t {self.topics[0]}",
             *(f"         … {topic}" for topic in self.topics[1:]),
@@ -68,15 +69,23 @@ class Board:
             for line in self._heading.lines():
                 self.say(line)
 
-    def show(self, figures: Figures | None, backlog: Backlog | None, elapsed_s: float, message: str = "") -> None:
+    def show(
+        self,
+        figures: Figures | None,
+        backlog: Backlog | None,
+        telling: Telling | None,
+        elapsed_s: float,
+        message: str = "",
+    ) -> None:
         """The newest figures. `message` is what a person should know now, such as that the run is ending."""
         if self._live is not None:
-            table = _table(self._heading, figures, backlog, elapsed_s, message)
+            table = _table(self._heading, figures, backlog, telling, elapsed_s, message)
             live = self._live
             self._quietly(lambda: live.update(table, refresh=True))
         elif elapsed_s >= self._next_line:
             self._next_line = (elapsed_s // LINE_SECONDS + 1) * LINE_SECONDS
-            said = f"{line_of(figures)} | {line_of_backlog(backlog)}"
+            told = "" if telling is None else f" | {line_of_telling(telling)}"
+            said = f"{line_of(figures)} | {line_of_backlog(backlog)}{told}"
             self.say(f"{datetime.now():%H:%M:%S} {said}{message and f' | {message}'}")
 
     def close(self) -> None:
@@ -143,7 +152,14 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _table(heading: Heading, figures: Figures | None, backlog: Backlog | None, elapsed_s: float, message: str) -> Group:
+def _table(
+    heading: Heading,
+    figures: Figures | None,
+    backlog: Backlog | None,
+    telling: Telling | None,
+    elapsed_s: float,
+    message: str,
+) -> Group:
     """Rows of figures, so that 80 columns are enough, then what there is to read."""
     empty = figures is None
     counted = Table(title=f"referrals, {elapsed_s:,.0f} s", title_justify="left", show_edge=False)
@@ -162,6 +178,8 @@ def _table(heading: Heading, figures: Figures | None, backlog: Backlog | None, e
     texts = [f"busiest  {busiest or 'no desk yet'}"]
     if backlog is not None and backlog.silent:
         texts.append(f"silent   {silent_desks(backlog)}")
+    if telling is not None:
+        texts.append(f"notices  {line_of_telling(telling)}")
     texts += ["", *heading.lines(), message or (_WAITING if empty else "")]
     lines = (Text(text, overflow="ellipsis", no_wrap=True) for text in texts)
     return Group(counted, Text(), measured, Text(), _waiting(backlog), Text(), *lines)

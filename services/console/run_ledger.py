@@ -40,15 +40,18 @@ class LedgerPort(ServicePort):
 
 def ledger_port(settings: RunSettings, port: int) -> LedgerPort:
     """Of these settings. WrongUse where the file with the token cannot be read: the ledger would refuse it too."""
-    file = settings.ledger_token_file
+    token = read_token(settings.ledger_token_file, "REFERRAL_LEDGER_TOKEN_FILE")
+    return LedgerPort(reachable(settings.ledger_host), port, token)
+
+
+def read_token(file: Path | None, setting: str) -> str | None:
+    """A service's token, from the file that the setting names. WrongUse where it cannot be read."""
     try:
-        token = None if file is None else file.read_text("utf-8").splitlines()[0].strip()
+        return None if file is None else file.read_text("utf-8").splitlines()[0].strip()
     except (OSError, UnicodeDecodeError, IndexError) as error:
         raise WrongUse(
-            f"REFERRAL_LEDGER_TOKEN_FILE: {file} cannot be read ({type(error).__name__}); "
-            "expected a file whose first line is the token"
+            f"{setting}: {file} cannot be read ({type(error).__name__}); expected a file whose first line is the token"
         ) from None
-    return LedgerPort(reachable(settings.ledger_host), port, token)
 
 
 def ledger_environment(environment: Mapping[str, str], cluster_id: str, directory: Path) -> dict[str, str]:

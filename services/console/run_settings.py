@@ -16,6 +16,9 @@ OWN_CLUSTER: Final = "KAFKA_BOOTSTRAP_SERVERS"
 BROKER_PORT: Final = "REFERRAL_CONSOLE_BROKER_PORT"
 ROUTER_PORT: Final = "REFERRAL_ROUTER_PORT"
 LEDGER_PORT: Final = "REFERRAL_LEDGER_PORT"
+NOTIFIER_PORT: Final = "REFERRAL_NOTIFIER_PORT"
+SINK_WEBHOOK_PORT: Final = "REFERRAL_SINK_WEBHOOK_PORT"
+SINK_MAIL_PORT: Final = "REFERRAL_SINK_MAIL_PORT"
 CONFIGURATION: Final = "REFERRAL_CONFIG_DIR"
 DIRECTORY: Final = Path("var")
 DEMONSTRATION: Final = Path("deploy/demo")
@@ -45,6 +48,15 @@ class RunSettings(Settings):
     ledger_host: str = Field("127.0.0.1", validation_alias="REFERRAL_LEDGER_HOST")
     ledger_port: Annotated[int, Field(ge=0, le=65535)] = Field(9465, validation_alias=LEDGER_PORT)
     ledger_token_file: Path | None = Field(None, validation_alias="REFERRAL_LEDGER_TOKEN_FILE")
+    notifier_host: str = Field("127.0.0.1", validation_alias="REFERRAL_NOTIFIER_HOST")
+    notifier_port: Annotated[int, Field(ge=0, le=65535)] = Field(9466, validation_alias=NOTIFIER_PORT)
+    notifier_token_file: Path | None = Field(None, validation_alias="REFERRAL_NOTIFIER_TOKEN_FILE")
+    sink_webhook_port: Annotated[
+        int, Field(ge=1, le=65535, description="where the desks' ends of webhooks listen; their URLs name it")
+    ] = Field(9467, validation_alias=SINK_WEBHOOK_PORT)
+    sink_mail_port: Annotated[int, Field(ge=1, le=65535, description="where their mail server does")] = Field(
+        9468, validation_alias=SINK_MAIL_PORT
+    )
 
 
 def read_settings(environment: Mapping[str, str]) -> tuple[RunSettings, bool]:
@@ -67,6 +79,7 @@ class Places:
     bootstrap: str
     router_port: int
     ledger_port: int
+    notifier_port: int
     config_dir: Path
 
 
@@ -83,6 +96,7 @@ def for_children(environment: Mapping[str, str], settings: RunSettings, places: 
         OWN_CLUSTER: places.bootstrap,
         ROUTER_PORT: str(places.router_port),
         LEDGER_PORT: str(places.ledger_port),
+        NOTIFIER_PORT: str(places.notifier_port),
         CONFIGURATION: str(places.config_dir),
         "SIMULATE": "1",
     }

@@ -59,11 +59,12 @@ def save_groups(connection: Connection, kept: Iterable[Kept]) -> None:
 
 
 def escalating(connection: Connection, desk: str | None = None, limit: int = 1_000) -> list[Kept]:
-    """Open and unanswered, those due first before the others."""
+    """Open and unanswered, those due first before the others; those of which nobody is told come last."""
     asked = select(groups).where(groups.c.escalating)
     if desk is not None:
         asked = asked.where(groups.c.desk == desk)
-    return [_kept(row) for row in connection.execute(asked.order_by(groups.c.due_ms, groups.c.key).limit(limit))]
+    ordered = asked.order_by(groups.c.due_ms.is_(None), groups.c.due_ms, groups.c.key)
+    return [_kept(row) for row in connection.execute(ordered.limit(limit))]
 
 
 def escalating_keys(connection: Connection) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from services.runtime.exits import WrongUse
 
 PREFIX: Final = "REFERRAL_"
-SERVICES: Final = ("ROUTER", "LEDGER", "NOTIFIER", "SIMULATOR", "CONSOLE")
+SERVICES: Final = ("ROUTER", "LEDGER", "NOTIFIER", "SIMULATOR", "SINK", "CONSOLE")
 """Whose variables may stand in an environment; each process checks those of the models it reads."""
 MASK: Final = "********"
 _NEAR: Final = 0.8

@@ -15,6 +15,8 @@ from typing import Any, Final
 from services.runtime.ports import LOOPBACK, free_ports
 
 ROOT: Final = Path(__file__).parents[2]
+FILES: Final = ("docker-compose.yml", "deploy/demo/containers/compose.yml")
+"""The stack, and somebody in it who is told."""
 PATIENCE_S: Final = 120
 BUILD_PATIENCE_S: Final = 600
 INGRESS: Final = "referral.ingress.ncmec.v1"
@@ -45,8 +47,8 @@ class Stack:
         self.prometheus_port, self.alertmanager_port = ports[4:]
         self.published = 0
         """Records sent to the ingress; each gets one receipt."""
-        self.said = 0
-        """Status events sent, each about another report."""
+        self.said: set[str] = set()
+        """Reports of which a desk has said something."""
         names = {
             "KAFKA": self.kafka_port,
             "ROUTER": self.router_port,
@@ -82,7 +84,8 @@ class Stack:
 
     def compose(self, *words: str, patience_s: float = PATIENCE_S) -> str:
         """What `docker compose WORDS` printed to stdout; fails when its exit code is not 0."""
-        program = ["docker", "compose", "--project-name", self.project, *words]
+        files = [word for name in FILES for word in ("--file", name)]
+        program = ["docker", "compose", "--project-name", self.project, *files, *words]
         return run(program, environment=self._environment, patience_s=patience_s)
 
     def containers(self) -> dict[str, dict[str, Any]]:
@@ -126,12 +129,18 @@ class Stack:
     def say(self, desk: str, report: str, event: bytes) -> None:
         """One status event of the desk, keyed by its report."""
         self._produce(["-k", report], event + b"\n", f"referral.status.{desk}.v1")
-        self.said += 1
+        self.said.add(report)
 
     def alerts(self) -> set[str]:
         """Names of the alerts that Alertmanager has now and would tell."""
         found = json.loads(_get(f"http://{LOOPBACK}:{self.alertmanager_port}/api/v2/alerts?active=true"))
         return {alert["labels"]["alertname"] for alert in found}
+
+    def arrived(self) -> list[Any]:
+        """What came at the desks' ends, as the sinks say it, in order."""
+        lines = self.compose("logs", "--no-color", "--no-log-prefix", "sinks").splitlines()
+        said = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in said if "channel" in line]
 
     def token(self) -> str:
         """What docs/compose.md has a developer type to get the ledger's token."""

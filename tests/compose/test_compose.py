@@ -14,7 +14,7 @@ from tests.alerting import rules
 from tests.compose.stack import Stack, until
 from tests.samples import as_json, configuration, envelope
 
-SERVICES = {"kafka", "router", "postgres", "ledger", "notifier", "prometheus", "alertmanager"}
+SERVICES = {"kafka", "router", "postgres", "ledger", "notifier", "sinks", "prometheus", "alertmanager"}
 ONCE = {"provisioning", "secrets"}
 """What ends by itself, and must end well."""
 
@@ -23,6 +23,12 @@ def referral(report: str) -> tuple[str, bytes]:
     """Report and value of a sample envelope whose clock is right."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return report, as_json(envelope(report=report, submitted_at=now))
+
+
+def urgent(report: str) -> tuple[str, bytes]:
+    """Report and value of one whose partner says that it is urgent."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return report, as_json(envelope(report=report, submitted_at=now, urgency="urgent"))
 
 
 def queue_of(value: bytes) -> str:
@@ -38,7 +44,7 @@ def waiting(value: bytes) -> str:
 
 def left(stack: Stack, value: bytes) -> list[float]:
     """What that series must say: a report in the queue is one entry, and the tests' events are looks at some."""
-    return [float(len({record.key for record in stack.read(queue_of(value))}) - stack.said)]
+    return [float(len({record.key for record in stack.read(queue_of(value))} - stack.said))]
 
 
 def looked(report: str) -> bytes:
@@ -144,7 +150,9 @@ def test_page_and_api_are_shown_to_who_has_the_token_alone(stack: Stack) -> None
 
 def test_no_secret_is_in_what_docker_or_the_log_tells(stack: Stack) -> None:
     read = ("exec", "-T", "ledger", "cat", "/var/lib/referrals/secrets/database-password")
-    secrets = {stack.token(), stack.compose(*read).strip()}
+    keys = stack.compose("exec", "-T", "notifier", "cat", "/var/lib/referrals/secrets/webhook-keys").split()
+    assert [key.split("_")[0] for key in keys] == ["whsec", "whsk"]
+    secrets = {stack.token(), stack.compose(*read).strip(), *keys}
     told = json.dumps(stack.containers()) + stack.compose("logs", "--no-color")
     assert not [secret for secret in secrets if secret in told]
 
@@ -170,6 +178,36 @@ def test_a_rejected_urgent_record_reaches_alertmanager(stack: Stack) -> None:
     assert "UrgentRejected" not in stack.alerts()
     stack.publish("compose-refused", as_json(envelope(report="compose-refused", urgency="urgent", jurisdictions="?")))
     until(lambda: "UrgentRejected" in stack.alerts())
+
+
+def test_a_signed_notice_of_an_urgent_referral_arrives_and_its_end_when_somebody_has_looked(stack: Stack) -> None:
+    """Through router, ledger and notifier to a desk's end, which verifies each signature by its own copy of the key."""
+    report, value = urgent("compose-urgent")
+
+    def told() -> list[Any]:
+        return [line for line in stack.arrived() if line.get("group") == "nl/urgent/urgent_arrived"]
+
+    stack.publish(report, value)
+    until(lambda: [line["type"] for line in told()] == ["referral.notice.urgent_arrived"])
+    stack.say("nl", report, looked(report))
+    until(lambda: len(told()) > 1)
+    arrival, end = told()
+    assert end["type"] == "referral.notice.looked"
+    for line in (arrival, end):
+        assert (line["path"], line["desk"], line["verified"], line["status"]) == ("/nl/duty", "nl", True, 204)
+    assert end["sequence"] > arrival["sequence"]
+    assert end["id"] != arrival["id"]
+
+
+def test_the_end_takes_no_signature_but_that_of_the_key(stack: Stack) -> None:
+    post = (
+        "from urllib.request import Request, urlopen; import time; "
+        "urlopen(Request('http://sinks:9467/nl/forged', b'{}', {'webhook-id': 'msg_1', "
+        "'webhook-timestamp': str(int(time.time())), 'webhook-signature': 'v1,' + 'A' * 43 + '='}), timeout=10)"
+    )
+    stack.compose("exec", "-T", "notifier", "python", "-c", post)
+    until(lambda: any(line.get("path") == "/nl/forged" for line in stack.arrived()))
+    assert [line["verified"] for line in stack.arrived() if line.get("path") == "/nl/forged"] == [False]
 
 
 def test_ledger_and_database_restarted_or_killed_lose_and_double_nothing(stack: Stack) -> None:

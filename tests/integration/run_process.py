@@ -21,6 +21,15 @@ from tests.faults import deployment
 from tests.samples import DEPLOY
 
 DEADLINE_S = 150.0
+PORTS = (
+    "REFERRAL_CONSOLE_BROKER_PORT",
+    "REFERRAL_ROUTER_PORT",
+    "REFERRAL_LEDGER_PORT",
+    "REFERRAL_NOTIFIER_PORT",
+    "REFERRAL_SINK_WEBHOOK_PORT",
+    "REFERRAL_SINK_MAIL_PORT",
+)
+"""Settings of a run that name a port of its own."""
 
 
 @dataclass
@@ -39,9 +48,9 @@ class Run:
     def err(self) -> str:
         return (self.directory / "err.txt").read_text()
 
-    def until(self, condition: Callable[[], Any]) -> None:
+    def until(self, condition: Callable[[], Any], patience_s: float = DEADLINE_S) -> None:
         """Wait for it; fails when the run ends first or the deadline passes."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + patience_s
         while not condition():
             assert self.process.poll() is None, self.err
             assert time.monotonic() < deadline, self.out + self.err
@@ -87,14 +96,10 @@ def environment(directory: Path, **settings: str) -> dict[str, str]:
     if not (config := directory / "config").exists():
         deployment.write(config)
         shutil.copy(DEPLOY / "partners.yaml", config)
-    broker, router, ledger = free_ports(3)
+    ports = free_ports(len(PORTS))
     outer = {k: v for k, v in os.environ.items() if not k.startswith(("REFERRAL_", "KAFKA_"))}
-    ports = {
-        "REFERRAL_CONSOLE_BROKER_PORT": str(broker),
-        "REFERRAL_ROUTER_PORT": str(router),
-        "REFERRAL_LEDGER_PORT": str(ledger),
-    }
-    return {**outer, "REFERRAL_CONFIG_DIR": str(config), **ports, "RATE": "100", "SIMULATE": "", **settings}
+    own = {"REFERRAL_CONFIG_DIR": str(config), "RATE": "100", "SIMULATE": ""}
+    return {**outer, **dict(zip(PORTS, map(str, ports), strict=True)), **own, **settings}
 
 
 @contextmanager

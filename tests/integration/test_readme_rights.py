@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
@@ -25,6 +26,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from services.runtime.broker import FOR_TESTS, Cluster
 from services.runtime.kafka import librdkafka_options
+from services.runtime.ports import free_ports
 from services.runtime.settings import KafkaSettings, read
 from tests.console_command import Ran, referrals
 from tests.faults import deployment
@@ -33,7 +35,7 @@ from tests.integration.test_router import fresh
 from tests.samples import DEPLOY
 
 PAGE: Final = (DEPLOY.parent / "docs" / "operator.md").read_text("utf-8")
-USERS: Final = ("provisioning", "router", "ledger", "ncmec", "nl", "operator")
+USERS: Final = ("provisioning", "router", "ledger", "notifier", "ncmec", "nl", "operator")
 PATIENCE_S: Final = 60
 OUTCOMES: Final = "referral.outcome.ncmec.v1"
 FORWARDED: Final = "referral.queue.nl-hosting.routine.v1"
@@ -69,7 +71,7 @@ class Place:
     def __init__(self, cluster: Cluster, directory: Path) -> None:
         self._cluster = cluster
         self._directory = directory
-        self._config = deployment.write(directory / "config")
+        self._config = told_by_topic(deployment.write(directory / "config"))
         for user in USERS:
             (directory / user).write_text(_password(user))
 
@@ -119,6 +121,15 @@ class Place:
             consumer.close()
         assert not left, "the topic's end was not met"
         return keys
+
+
+def told_by_topic(config: Path) -> Path:
+    """The desk nl reads its notices in its own topic."""
+    file = config / "desks.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["desks"]["nl"]["notify"] = {"channels": {"topic": {"kafka": True}}}
+    file.write_text(yaml.safe_dump(document))
+    return config
 
 
 def _password(user: str) -> str:
@@ -219,6 +230,27 @@ def test_a_ledger_counts_tells_and_forwards_and_a_desk_reports(place: Place, tmp
         ledger.stop()
 
 
+def test_a_notifier_reads_what_the_ledger_says_and_tells_a_desk_by_its_own_topic(place: Place, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **place.environment("notifier"),
+        "REFERRAL_NOTIFIER_PORT": str(port),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/notifier.db",
+    }
+    notifier = RouterProcess((sys.executable, "-m", "services.notifier"), environment, tmp_path / "notifier.log")
+    notifier.start(environment["KAFKA_BOOTSTRAP_SERVERS"])
+    try:
+        notifier.await_ready(PATIENCE_S)
+        tested = place.run("operator", "notify", "--test", "nl", "--url", url, "--json")
+        allowed(tested)
+        (channel,) = tested.document()["channels"]
+        assert (channel["channel"], channel["state"]) == ("topic", "delivered")
+        assert len(place.reads("nl", "referral.notice.nl.v1")) == 1
+    finally:
+        notifier.stop()
+
+
 def eventually(read: Callable[[], list[bytes | None]], key: bytes) -> list[bytes | None]:
     """What is read once the key is there; what was read last where it never comes."""
     deadline = time.monotonic() + PATIENCE_S
@@ -254,6 +286,8 @@ def test_a_desk_reads_nothing_but_its_own(place: Place, topic: str) -> None:
         ("nl", "referral.status.nl-hosting.v1"),
         ("ledger", "referral.queue.nl.urgent.v1"),
         ("ledger", "referral.status.nl.v1"),
+        ("notifier", "referral.notice.v1"),
+        ("nl", "referral.notice.nl.v1"),
         ("provisioning", "referral.ingress.ncmec.v1"),
     ],
 )

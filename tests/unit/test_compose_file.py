@@ -7,6 +7,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from policy.configuration import load
+from policy.notify import NOBODY, Webhook
 from services.runtime import distribution
 from services.runtime.node_properties import CLIENT, CONTROLLER, INTERNAL, Node, properties
 from tests.alerting import rules
@@ -84,6 +86,35 @@ def test_no_password_or_token_is_in_the_file(services: Any) -> None:
     secret = {name for name in environment if "PASSWORD" in name or "TOKEN" in name}
     assert secret == {"POSTGRES_PASSWORD_FILE", "REFERRAL_LEDGER_TOKEN_FILE", "REFERRAL_NOTIFIER_TOKEN_FILE"}
     assert ":" not in environment["DATABASE_URL"].split("://")[1].split("@")[0]
+
+
+def test_the_ends_of_the_demonstration_have_the_same_limits_and_are_not_published(services: Any) -> None:
+    beside = yaml.safe_load((FILE.parent / "deploy/demo/containers/compose.yml").read_text())["services"]
+    assert beside.keys() == {"notifier", "sinks"}
+    sinks, shared = (
+        beside["sinks"],
+        ("image", "user", "init", "read_only", "cap_drop", "security_opt", "logging", "tmpfs"),
+    )
+    assert {name: sinks[name] for name in shared} == {name: services["notifier"][name] for name in shared}
+    assert "ports" not in sinks
+    (mounted,) = beside["notifier"]["volumes"]
+    source, target, _ = mounted.split(":")
+    assert target == f"/srv/referrals/{source.removeprefix('./')}"
+    assert (FILE.parent / source).is_file()
+
+
+def test_who_is_told_in_the_demonstration_in_containers_is_played_there(services: Any) -> None:
+    beside = yaml.safe_load((FILE.parent / "deploy/demo/containers/compose.yml").read_text())["services"]
+    port = beside["sinks"]["environment"]["REFERRAL_SINK_WEBHOOK_PORT"]
+    keys = beside["sinks"]["environment"]["REFERRAL_SINK_KEY_FILE"]
+    table = load(FILE.parent / "deploy/demo/containers").desks
+    told = {desk.id: desk.notify for desk in table.desks if desk.notify.channels}
+    hooks = [way for notify in told.values() for way in notify.channels.values() if isinstance(way, Webhook)]
+    assert told.keys() == {"nl"}
+    assert hooks
+    assert {(way.url.rpartition("/nl")[0], str(way.secret_file)) for way in hooks} == {(f"http://sinks:{port}", keys)}
+    assert "> webhook-keys.new" in " ".join(services["secrets"]["command"])
+    assert load(FILE.parent / "deploy").desks.by_id["nl"].notify == NOBODY, "nobody is told unless asked for"
 
 
 def test_grafana_has_the_same_limits_and_the_files_of_the_project(services: Any) -> None:

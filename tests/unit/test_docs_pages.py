@@ -9,7 +9,7 @@ import pytest
 
 from policy.topics import payload_gone_after, topic_plan
 from schemas.codes import Lane, Outcome, RejectReason
-from services.console.run_parts import make_plan
+from services.console.run_plan import make_plan
 from services.router.settings import RouterSettings
 from services.runtime.log import Event
 from services.runtime.settings import KafkaSettings, document

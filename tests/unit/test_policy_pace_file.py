@@ -49,6 +49,7 @@ def who_and_where(desk: Desk) -> Desk:
         silent_after_seconds=bare.silent_after_seconds,
         keep_seconds=bare.keep_seconds,
         evidence_seconds=bare.evidence_seconds,
+        notify=bare.notify,
     )
 
 

@@ -46,11 +46,12 @@ def test_a_log_in_without_a_cluster_is_refused() -> None:
 def test_the_children_get_what_was_settled_and_all_else_as_it_is() -> None:
     given = {"PATH": "/bin", "REFERRAL_SIMULATOR_SEED": "7", "RATE": "50", "YEAR": "2021"}
     settings, _ = read_settings(given)
-    assert for_children(given, settings, Places("127.0.0.1:9", 10, 11, Path("here"))) == {
+    assert for_children(given, settings, Places("127.0.0.1:9", 10, 11, 12, Path("here"))) == {
         **given,
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "REFERRAL_ROUTER_PORT": "10",
         "REFERRAL_LEDGER_PORT": "11",
+        "REFERRAL_NOTIFIER_PORT": "12",
         "REFERRAL_CONFIG_DIR": "here",
         "REFERRAL_SIMULATOR_RATE": "50.0",
         "REFERRAL_SIMULATOR_YEAR": "2021",

@@ -1,5 +1,6 @@
 """The page: open escalations, endpoints, what was given up; and the page with the button that a mail leads to."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +23,8 @@ def told_page(told: Told) -> str:
         element("p", "As of ", _time(told.at), ".", class_="moment"),
         element("h1", "Who is told"),
         _cards(told),
-        section("open", "Nobody has answered", _groups(told.groups, now)),
+        section("open", "Nobody has answered", _groups([each for each in told.groups if each.of], now)),
+        section("untold", "Nobody is told", _untold(told)),
         section("channels", "Channels", _channels(told.channels, now)),
         section("failed", "Given up", _failed(told.failed, now)),
     )
@@ -66,11 +68,16 @@ def _alarm(told: Told) -> Html:
 def _cards(told: Told) -> Html:
     disabled = sum(channel.disabled for channel in told.channels)
     return frame.cards(
-        _card("Nobody has answered", told.unanswered, "warn" if told.unanswered else "plain"),
+        _card("Nobody has answered", told.unanswered - told.untold, _warning(told.unanswered - told.untold)),
         _card("Of these, the whole ladder gone through", told.exhausted, "bad" if told.exhausted else "plain"),
+        _card("Open, and nobody is told", told.untold, _warning(told.untold)),
         _card("Messages not taken yet", told.pending, "plain"),
         _card("Endpoints disabled", disabled, "bad" if disabled else "plain"),
     )
+
+
+def _warning(value: int) -> str:
+    return "warn" if value else "plain"
 
 
 def _card(name: str, value: int, tone: str) -> Html:
@@ -81,27 +88,37 @@ def _card(name: str, value: int, tone: str) -> Html:
 def _groups(groups: list[OpenGroup], now: datetime) -> Html:
     if not groups:
         return element("p", "Everything that was told was answered, looked at or is over.", class_="absent")
-    heads = ("Desk", "Lane", "What", "Count", "Since", "Step", "Next", "Told", "")
+    heads = ("Desk", "What", "Step", "State", "Next", "Open", "Since", "Told")
     rows = [
         row(
             each.desk,
-            each.lane or "all",
-            each.type.replace("_", " "),
+            each.type.replace("_", " ") + (f" ({each.lane})" if each.lane else ""),
+            f"{min(each.steps, each.of)} of {each.of}",
+            cell(_signs(each)),
+            _until(each.due_at, now),
             number(each.count),
             _since(each.since, now),
-            f"{min(each.steps, each.of)} of {each.of}" if each.of else "-",
-            _until(each.due_at, now),
             ", ".join(each.told) or "-",
-            cell(_signs(each)),
         )
         for each in groups
     ]
-    return table("Open groups, the next to be told first", heads, rows)
+    return table("Open groups, the next to be told first", heads, rows, "words")
+
+
+def _untold(told: Told) -> Html:
+    """By desk: which one it is matters, and what they are is on the ledger's page."""
+    desks = Counter(each.desk for each in told.groups if not each.of)
+    if not desks:
+        return element("p", "Of every open group somebody is told.", class_="absent")
+    rows = [row(desk, number(groups)) for desk, groups in sorted(desks.items())]
+    return fragment(
+        element("p", "These desks have no channel: something of theirs is open, and nobody hears of it."),
+        element("details", element("summary", f"{say_number(len(desks))} desks"),
+                table("Open groups of desks without a channel", ("Desk", "Open groups"), rows)),
+    )  # fmt: skip
 
 
 def _signs(group: OpenGroup) -> Content:
-    if not group.of:
-        return badge("Nobody is told", "bad")
     return badge("Ladder gone through", "bad") if group.exhausted else ""
 
 
@@ -119,7 +136,9 @@ def _channels(channels: list[Channel], now: datetime) -> Html:
         )
         for each in channels
     ]
-    return table("Each desk's channels", ("Channel", "Kind", "Delivered", "Not taken yet", "Oldest", ""), rows)
+    return table(
+        "Each desk's channels", ("Channel", "Kind", "Delivered", "Not taken yet", "Oldest", "State"), rows, "words"
+    )
 
 
 def _failed(failed: list[Failed], now: datetime) -> Html:

@@ -71,7 +71,8 @@ class Told(Part):
     active: bool
     caught_up: bool
     lag_records: int
-    unanswered: int
+    unanswered: Annotated[int, Field(description="Open groups that nobody has answered")]
+    untold: Annotated[int, Field(description="Those of them of which nobody is told: their desks have no channel")]
     exhausted: int
     pending: int
     groups: list[OpenGroup]
@@ -101,6 +102,7 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
         caught_up=caught_up,
         lag_records=lag,
         unanswered=sum(number for _, _, number in counted),
+        untold=sum(number for name, _, number in counted if not whom.notify(name).rungs),
         exhausted=sum(number for _, exhausted, number in counted if exhausted),
         pending=sum(channel.pending for channel in channels),
         groups=[_group(each, whom) for each in kept],
