@@ -260,6 +260,8 @@ def partner_term_ms(envelope: bytes) -> int | None:
 
 def _oldest(identifiers: Iterable[_Identifier]) -> int | None:
     times = {found.captured_at for found in identifiers if found.captured_at}  # most were captured at once
+    if len(times) == 1:
+        return unix_ms(times.pop())
     return min(map(unix_ms, times), default=None)
 
 

@@ -11,13 +11,10 @@ from services.runtime.exposition import Exposition
 
 LOOK_S: Final = 0.1
 PAUSE: Final = 2
-"""Pauses for so many times the CPU time of the last rendering."""
-BUSY_PAUSE: Final = 9
-"""The same where the process has other work than that: what reads and stores shares the interpreter."""
-BUSY: Final = 0.5
-"""From this share of a processor on, rendering not counted."""
-LONGEST_S: Final = 0.5
-"""But never longer: a change is to show within a second."""
+"""Pauses for so many times the CPU time of the last rendering where the process has nothing else to do; the busier it
+is, the longer, since what reads and stores shares the interpreter."""
+LONGEST_S: Final = 2.0
+"""But never longer."""
 STALE_S: Final = 5.0
 """What depends on the clock alone is rendered anew after so long, though nothing changed."""
 
@@ -46,7 +43,7 @@ class Rendered:
         self.text = self._exposition.write()
         cost_s = time.thread_time() - before_s
         self._used_s = time.process_time()
-        self.pause_s = pause_s(cost_s, busy=worked_s > BUSY * since_s)
+        self.pause_s = pause_s(cost_s, worked_s / since_s)
 
     async def keep(self) -> None:
         """Render whenever something changed, and now and then; until cancelled."""
@@ -56,6 +53,10 @@ class Rendered:
                 await asyncio.to_thread(self.render)
 
 
-def pause_s(cost_s: float, *, busy: bool) -> float:
-    """How long not to look, in seconds, after a rendering that took `cost_s` of a processor."""
-    return min(LONGEST_S, max(LOOK_S, (BUSY_PAUSE if busy else PAUSE) * cost_s))
+def pause_s(cost_s: float, busy: float) -> float:
+    """How long not to look, in seconds, after a rendering that took `cost_s` of a processor.
+
+    `busy`: the share of a processor that the process used for other things.
+    """
+    idle = max(0.05, 1.0 - busy)
+    return min(LONGEST_S, max(LOOK_S, PAUSE * cost_s / idle))

@@ -23,7 +23,7 @@ from services.runtime.kafka import librdkafka_options
 from services.runtime.log import Event, Name, logger
 from services.runtime.settings import KafkaSettings
 
-BATCH: Final = 10_000
+BATCH: Final = 20_000
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 METADATA_S: Final = 10.0
 Place = tuple[str, int]

@@ -8,10 +8,17 @@ from services.runtime.rendered import LONGEST_S, LOOK_S, Rendered, pause_s
 
 @pytest.mark.parametrize(
     ("cost_s", "busy", "expected_s"),
-    [(0.0, False, LOOK_S), (0.06, False, 0.12), (0.04, True, 0.36), (10.0, False, LONGEST_S), (10.0, True, LONGEST_S)],
+    [
+        (0.0, 0.0, LOOK_S),
+        (0.06, 0.0, 0.12),
+        (0.04, 0.5, 0.16),
+        (0.04, 0.8, 0.4),
+        (0.04, 1.9, 1.6),
+        (10.0, 0.0, LONGEST_S),
+    ],
 )
-def test_it_pauses_for_as_long_as_other_work_needs(cost_s: float, busy: bool, expected_s: float) -> None:
-    assert pause_s(cost_s, busy=busy) == pytest.approx(expected_s)
+def test_it_pauses_for_as_long_as_other_work_needs(cost_s: float, busy: float, expected_s: float) -> None:
+    assert pause_s(cost_s, busy) == pytest.approx(expected_s)
 
 
 def test_it_shows_what_was_when_it_was_rendered() -> None:
