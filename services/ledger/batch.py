@@ -3,7 +3,7 @@
 Reading order within the batch is that of the topics; between topics any order gives the same entries.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -76,6 +76,7 @@ class Batch:
         self.surplus: Counter[str] = Counter()
         """Desk → status events that were one too many for their entry."""
         self._fresh: Counter[str] = Counter()
+        self._meanings: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._identities: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
         self._amended_before: dict[ReportKey, Amendment | None] = {}
@@ -106,7 +107,7 @@ class Batch:
             self._terms.settle_term(entry)
             renew(entry, self._now_ms)
             self._unsettled.add(key)
-        self.counters[CounterKey(meaning, arrival.desk, arrival.lane, "")] += 1
+        self._meanings[meaning, arrival.desk, arrival.lane] += 1
         if arrival.withdrawn and meaning is not Meaning.REPEATED:
             self.counters[CounterKey("withdrawn", arrival.desk, arrival.lane, "")] += 1
         if self.known.rejections and not arrival.rerouted:
@@ -135,7 +136,9 @@ class Batch:
         if receipt.offset >= self._comparable.get(receipt.source, 0):
             for desk, lane in receipt.destinations.items():
                 key = StreamKey(desk, lane, receipt.source)
-                self._streams.setdefault(key, Stream()).receipts += 1
+                if (stream := self._streams.get(key)) is None:
+                    stream = self._streams[key] = Stream()
+                stream.receipts += 1
                 self.touched_streams.add(key)
         if receipt.command is not None:
             self._answer(receipt)
@@ -149,7 +152,8 @@ class Batch:
         if receipt.outcome is Outcome.REJECTED:
             self.rejections.reject(report, Rejected(receipt.received_ms, receipt.claims_urgent))
         elif receipt.outcome in ACCEPTED:
-            self.rejections.resend(report, receipt.received_ms)
+            if self.known.rejections:
+                self.rejections.resend(report, receipt.received_ms)
             if amends(receipt):
                 self._amend(report, receipt)
 
@@ -253,6 +257,8 @@ class Batch:
                 said = self._said(was, entry, course)
                 self.messages += said
                 self.reroutes.ask(entry, said)
+        for (meaning, desk, lane), number in self._meanings.items():
+            self.counters[CounterKey(meaning, desk, lane, "")] += number
         openings.count(self.tallies, self.history, self.waiting)
         self.tallies = Counter({key: number for key, number in self.tallies.items() if number})
         self.history = Counter({key: number for key, number in self.history.items() if number})

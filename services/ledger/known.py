@@ -56,6 +56,10 @@ def is_wide(receipt: Receipted) -> bool:
 
 def amends(receipt: Receipted) -> bool:
     """Whether it may name other desks than one before. What resolves nowhere any more does, and a late `new` too."""
+    if receipt.revision is None:
+        return False
+    if receipt.outcome is Outcome.ROUTED:  # nearly all
+        return receipt.revision > 1
     if receipt.outcome in (Outcome.AMENDED, Outcome.WITHDRAWN):
-        return receipt.revision is not None
-    return receipt.outcome in ACCEPTED and receipt.revision is not None and receipt.revision > 1
+        return True
+    return receipt.outcome in ACCEPTED and receipt.revision > 1

@@ -9,7 +9,7 @@ from services.ledger import store
 from services.ledger.batch import Batch
 from services.ledger.intake import Value
 from services.ledger.known import Known, Placed, ReportKey, is_wide
-from services.ledger.reading import Arrival, Commanded, Receipted, Tracked, entry_key
+from services.ledger.reading import Arrival, Receipted, Tracked, entry_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,22 @@ def load_for(connection: Connection, values: Iterable[Value], held_back: HeldBac
     tracked: set[str] = set()
     answered: set[str] = set()
     for value in values:
-        match value:
-            case Arrival():
-                keys.add(value.key)
-                arrived.add((value.partner, value.report))
-            case Placed():
-                keys.add(value.reported.key)
-            case Tracked():
-                tracked.add(value.key)
-            case Receipted(report=str() as report, command=None):
-                accepted.add((value.partner, report))
+        if isinstance(value, Arrival):
+            keys.add(value.key)
+            arrived.add((value.partner, value.report))
+        elif isinstance(value, Receipted):
+            if value.report is None:
+                continue
+            if value.command is None:
+                accepted.add((value.partner, value.report))
                 if is_wide(value):
-                    wide.add((value.partner, report))
-            case Receipted(report=str() as report, command=Commanded(desk=desk, refused=True)):
-                answered.add(entry_key(value.partner, report, desk))
+                    wide.add((value.partner, value.report))
+            elif value.command.refused:
+                answered.add(entry_key(value.partner, value.report, value.command.desk))
+        elif isinstance(value, Placed):
+            keys.add(value.reported.key)
+        elif isinstance(value, Tracked):
+            tracked.add(value.key)
     known = store.load(connection, keys | answered, wide)
     if held_back.refusals:
         known.refusals = store.load_refusals(connection, keys | answered)
