@@ -89,12 +89,15 @@ class Ledger:
                 epoch,
                 self._slot_ms,
             )
-            session.begin()
-            self._say(active=True)
-            log.info(Event.TOOK_OVER, epoch=epoch)
-            while not stop.is_set():
-                session.turn()
-            give_up_lease(self._engine, epoch)
+            try:
+                session.begin()
+                self._say(active=True)
+                log.info(Event.TOOK_OVER, epoch=epoch)
+                while not stop.is_set():
+                    session.turn()
+                give_up_lease(self._engine, epoch)
+            finally:
+                session.end()
         finally:
             self._say(active=False)
             reader.close()

@@ -6,6 +6,7 @@ fails is thrown away with all that was remembered, and the next session begins w
 
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -82,6 +83,8 @@ class Session:
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
+        self._beside = ThreadPoolExecutor(1, "ledger-topics")
+        self._asked: Future[list[Place]] | None = None
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
@@ -106,7 +109,7 @@ class Session:
         self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._settle_anew()
-        self._discover()
+        self._discover(self._reader.partitions(self._inputs))
 
     def _settle_anew(self) -> None:
         """What a version before settled by other rules."""
@@ -136,8 +139,7 @@ class Session:
         if self._is_due("renew", RENEW_S):
             with writing(self._engine, self._epoch, _now_ms()):
                 pass
-        if self._is_due("discover", DISCOVER_S):
-            self._discover()
+        self._look_for_topics()
         if self._unsent and self._is_due("publish", PUBLISH_S):
             self._publish()
         self._weigh()
@@ -267,9 +269,21 @@ class Session:
         self._waits.stored(batch.waiting)
         self._figures.committed(batch, now_ms)
 
-    def _discover(self) -> None:
+    def end(self) -> None:
+        """The reader is not asked any more when this returns."""
+        self._beside.shutdown()
+
+    def _look_for_topics(self) -> None:
+        """Now and then, in a thread beside: what hundreds of topics consist of takes a broker a while to say."""
+        if self._asked is None:
+            if self._is_due("discover", DISCOVER_S):
+                self._asked = self._beside.submit(self._reader.partitions, self._inputs)
+        elif self._asked.done():
+            places, self._asked = self._asked.result(), None
+            self._discover(places)
+
+    def _discover(self, places: Iterable[Place]) -> None:
         """Topics that came, and the first receipts that are kept of each ingress partition."""
-        places = self._reader.partitions(self._inputs)
         fresh = [place for place in places if place not in self._reader.reached]
         if fresh:
             self._learn_sources([place for place in fresh if self._inputs[place[0]].kind is Kind.RECEIPT])

@@ -30,7 +30,7 @@ from tests.bench.stage import Stage, stage
 BACKGROUND: Final = 200
 """Envelopes a second beside it, through the router."""
 EVENT_EVERY_S: Final = 0.25
-SCRAPE_EVERY_S: Final = 0.025
+SCRAPE_EVERY_S: Final = 0.1
 AFTERWARDS_S: Final = 30.0
 FIRST: Final = 4_000
 """Envelopes whose entries are there to be looked at before it begins."""
