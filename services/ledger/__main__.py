@@ -18,8 +18,8 @@ from services.ledger.page.routes import routes
 from services.ledger.service import Ledger
 from services.ledger.settings import LedgerSettings
 from services.runtime import exits, loop
-from services.runtime.collector import spare_the_collector
 from services.runtime.http import serve
+from services.runtime.interpreter import spare_the_collector, take_short_turns
 from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
 from services.runtime.page.access import access
@@ -95,6 +95,7 @@ def main() -> int:
     except ConfigurationError as error:
         raise exits.WrongUse(str(error)) from None
     spare_the_collector()
+    take_short_turns()
     return loop.run(_serve(configuration, kafka, settings))
 
 

@@ -28,10 +28,12 @@ LATE_S: Final = 60.0
 class Ends(Protocol):
     """How far partitions are read, and how far they go."""
 
-    reached: dict[Place, int]
+    @property
+    def reached(self) -> dict[Place, int]:
+        """How far each is read."""
 
-    def ends(self, places: Mapping[Place, int]) -> dict[Place, int]:
-        """The next offset of each now."""
+    def ends(self, places: Mapping[Place, int]) -> dict[Place, int] | None:
+        """The next offset of each, of a moment after the first call; None until it is known: then ask again."""
 
 
 class Conservation:
@@ -45,7 +47,7 @@ class Conservation:
         self._streams = streams
         self._held = held
         self._then: Checkpoint | None = None
-        self._ends: dict[Place, int] = {}
+        self._ends: dict[Place, int] | None = None
         self._taken_at = 0.0
         self._left: Mapping[StreamKey, Disagreement] = {}
         self._behind = 0
@@ -53,7 +55,12 @@ class Conservation:
 
     def weigh(self, topics: Ends, now_s: float) -> tuple[dict[tuple[str, str], int], int, bool]:
         """Residue by (desk, lane), offsets behind, and whether the topics have been read to their ends."""
-        if self._then is not None:
+        if self._then is None and now_s - self._taken_at >= EVERY_S:
+            self._then, self._ends = checkpoint(self._streams), None
+            self._taken_at = now_s
+        if self._then is not None and self._ends is None:
+            self._ends = topics.ends(topics.reached)
+        if self._then is not None and self._ends is not None:
             self._behind = sum(max(0, end - topics.reached.get(place, 0)) for place, end in self._ends.items())
             if not self._behind:
                 self._left = disagreements(self._then, self._streams)
@@ -62,10 +69,6 @@ class Conservation:
             elif now_s - self._taken_at > LATE_S:
                 self.caught_up = False
                 self._then = None
-        if self._then is None and now_s - self._taken_at >= EVERY_S:
-            self._then = checkpoint(self._streams)
-            self._ends = topics.ends(topics.reached)
-            self._taken_at = now_s
         return self.residue(), self._behind, self.caught_up
 
     def residue(self) -> dict[tuple[str, str], int]:

@@ -25,6 +25,8 @@ LOOK_S: Final = 1.0
 """How often a standby looks whether the lease is free."""
 PAUSE_S: Final = 1.0
 GROUP: Final = "referral-ledger"
+WORTH_BYTES: Final = 65_536
+"""What a broker gathers for an answer, if it comes soon enough: a ledger of all desks reads six hundred partitions."""
 
 log = logger()
 
@@ -76,7 +78,7 @@ class Ledger:
 
     def _serve(self, epoch: int, stop: threading.Event) -> None:
         """One session; whatever it remembered goes with it."""
-        reader, publisher = TopicReader(self._kafka, GROUP), Publisher(self._kafka)
+        reader, publisher = TopicReader(self._kafka, GROUP, WORTH_BYTES), Publisher(self._kafka)
         try:
             session = Session(
                 self._configuration,

@@ -6,7 +6,6 @@ fails is thrown away with all that was remembered, and the next session begins w
 
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -16,6 +15,7 @@ from schemas import topics
 from schemas.codes import EntryState
 from services.ledger import queries, store
 from services.ledger.batch import Batch
+from services.ledger.beside import Beside
 from services.ledger.conservation import Conservation
 from services.ledger.database import remember_cluster, remember_slot, writing
 from services.ledger.figures import Figures
@@ -83,8 +83,8 @@ class Session:
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
-        self._beside = ThreadPoolExecutor(1, "ledger-topics")
-        self._asked: Future[list[Place]] | None = None
+        self._beside = Beside(reader)
+        self._looking = False
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
@@ -271,16 +271,15 @@ class Session:
 
     def end(self) -> None:
         """The reader is not asked any more when this returns."""
-        self._beside.shutdown()
+        self._beside.close()
 
     def _look_for_topics(self) -> None:
-        """Now and then, in a thread beside: what hundreds of topics consist of takes a broker a while to say."""
-        if self._asked is None:
-            if self._is_due("discover", DISCOVER_S):
-                self._asked = self._beside.submit(self._reader.partitions, self._inputs)
-        elif self._asked.done():
-            places, self._asked = self._asked.result(), None
-            self._discover(places)
+        if self._looking:
+            if (places := self._beside.partitions(self._inputs)) is not None:
+                self._looking = False
+                self._discover(places)
+        elif self._is_due("discover", DISCOVER_S):
+            self._looking = True
 
     def _discover(self, places: Iterable[Place]) -> None:
         """Topics that came, and the first receipts that are kept of each ingress partition."""
@@ -307,7 +306,7 @@ class Session:
 
     def _weigh(self) -> None:
         """How far behind, and what is in doubt."""
-        residue, behind, caught_up = self._conservation.weigh(self._reader, time.monotonic())
+        residue, behind, caught_up = self._conservation.weigh(self._beside, time.monotonic())
         with self._figures.lock:
             self._figures.residue = residue
             self._figures.lag_records = behind

@@ -30,6 +30,7 @@ from services.notifier.whom import whom
 from services.runtime import exits, loop
 from services.runtime.database import connect, held_alone, migrate
 from services.runtime.http import serve
+from services.runtime.interpreter import take_short_turns
 from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
 from services.runtime.page.access import access
@@ -37,10 +38,6 @@ from services.runtime.rendered import Rendered
 from services.runtime.settings import KafkaSettings, SharedSettings, read
 
 END_S: Final = 10.0
-TURN_S: Final = 0.0005
-"""How long a thread computes before another may. By Python's 5 ms each answer from the net would wait so long while the
-keeper reads notices.
-"""
 KEY: Final = "token_key"
 
 log = logger()
@@ -115,7 +112,7 @@ async def _live(keeper: Keeper, deliverer: Deliverer) -> None:
 def main() -> int:
     """Exit codes of contract.md; raises what `services.runtime.exits.run_main` turns into them."""
     configure("notifier")
-    sys.setswitchinterval(TURN_S)
+    take_short_turns()
     shared = read(SharedSettings, os.environ)
     kafka = read(KafkaSettings, os.environ)
     settings = read(NotifierSettings, os.environ)

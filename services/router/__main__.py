@@ -19,8 +19,8 @@ from services.router.readiness import needed, wait_for_topics
 from services.router.settings import RouterSettings
 from services.router.source import Kind, sources, written_by
 from services.runtime import exits, loop
-from services.runtime.collector import spare_the_collector
 from services.runtime.http import serve
+from services.runtime.interpreter import spare_the_collector
 from services.runtime.log import Event, configure, logger
 from services.runtime.settings import KafkaSettings, SharedSettings, read
 

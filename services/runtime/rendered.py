@@ -10,9 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from services.runtime.exposition import Exposition
 
 LOOK_S: Final = 0.1
-PAUSE: Final = 2
-"""Pauses for so many times the CPU time of the last rendering where the process has nothing else to do; the busier it
-is, the longer, since what reads and stores shares the interpreter."""
+"""Pauses for at least so long, and for as long as the last rendering took of a processor where the process has nothing
+else to do; the busier it is, the longer, since what reads and stores shares the interpreter."""
 LONGEST_S: Final = 2.0
 """But never longer."""
 STALE_S: Final = 5.0
@@ -59,4 +58,4 @@ def pause_s(cost_s: float, busy: float) -> float:
     `busy`: the share of a processor that the process used for other things.
     """
     idle = max(0.05, 1.0 - busy)
-    return min(LONGEST_S, max(LOOK_S, PAUSE * cost_s / idle))
+    return min(LONGEST_S, max(LOOK_S, cost_s / idle))

@@ -24,6 +24,7 @@ from services.runtime.log import Event, Name, logger
 from services.runtime.settings import KafkaSettings
 
 BATCH: Final = 20_000
+WAIT_MS: Final = 50
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 METADATA_S: Final = 10.0
 Place = tuple[str, int]
@@ -32,9 +33,13 @@ log = logger()
 
 
 class TopicReader:
-    """Assigned partitions, and how far each is read."""
+    """Assigned partitions, and how far each is read.
 
-    def __init__(self, kafka: KafkaSettings, group: str) -> None:
+    `worth_bytes`: a broker answers once it has so much, or after `WAIT_MS`. Each question names every partition, so of
+    hundreds a reader should not ask again for each record.
+    """
+
+    def __init__(self, kafka: KafkaSettings, group: str, worth_bytes: int = 1) -> None:
         self._options = {
             **librdkafka_options(kafka),
             "group.id": group,  # never joined: positions are the database's
@@ -43,7 +48,8 @@ class TopicReader:
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "topic.metadata.refresh.interval.ms": 10_000,
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": WAIT_MS,
+            "fetch.min.bytes": worth_bytes,
             "fetch.error.backoff.ms": 50,
             "queued.max.messages.kbytes": 65_536,
             "queued.min.messages": 20_000,

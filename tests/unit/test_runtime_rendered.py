@@ -10,10 +10,10 @@ from services.runtime.rendered import LONGEST_S, LOOK_S, Rendered, pause_s
     ("cost_s", "busy", "expected_s"),
     [
         (0.0, 0.0, LOOK_S),
-        (0.06, 0.0, 0.12),
-        (0.04, 0.5, 0.16),
-        (0.04, 0.8, 0.4),
-        (0.04, 1.9, 1.6),
+        (0.15, 0.0, 0.15),
+        (0.1, 0.5, 0.2),
+        (0.04, 0.8, 0.2),
+        (0.04, 1.9, 0.8),
         (10.0, 0.0, LONGEST_S),
     ],
 )

@@ -1,0 +1,50 @@
+"""What a broker is asked about hundreds of topics, in a thread beside the session, which goes on meanwhile."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from services.ledger.inputs import Input
+from services.runtime.topic_reader import Place, TopicReader
+
+T = TypeVar("T")
+
+
+class Beside:
+    """Each question is asked by the first call, and answered by a later one: None until then. Raises what went wrong.
+
+    `reached` is the reader's, and the session's alone.
+    """
+
+    def __init__(self, reader: TopicReader) -> None:
+        self._reader = reader
+        self._asking = ThreadPoolExecutor(1, "ledger-asks")
+        self._asked: dict[str, Future[Any]] = {}
+
+    @property
+    def reached(self) -> dict[Place, int]:
+        """How far each partition is read."""
+        return self._reader.reached
+
+    def partitions(self, inputs: Mapping[str, Input]) -> list[Place] | None:
+        """Every partition of these topics that is there."""
+        return self._answer("partitions", lambda: self._reader.partitions(inputs))
+
+    def ends(self, places: Mapping[Place, int]) -> dict[Place, int] | None:
+        """The next offset of each partition, committed or not, of a moment after the question."""
+        listed = list(places)
+        return self._answer("ends", lambda: self._reader.ends(listed))
+
+    def close(self) -> None:
+        """The reader is not asked any more when this returns."""
+        self._asking.shutdown(cancel_futures=True)
+
+    def _answer(self, what: str, ask: Callable[[], T]) -> T | None:
+        asked = self._asked.get(what)
+        if asked is None:
+            self._asked[what] = self._asking.submit(ask)
+            return None
+        if not asked.done():
+            return None
+        found: T = self._asked.pop(what).result()
+        return found
