@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
@@ -155,12 +155,19 @@ class Held:
 
 def take_lease(engine: Engine, lease: Table, holder: str, now_ms: int) -> Held | None:
     """The lease, where nobody holds it now; None while somebody does. Taking it fences whoever had it before."""
+    alone = engine.dialect.name == "sqlite"  # nobody else has the file: `held_alone`
     with engine.begin() as connection:
-        row = connection.execute(select(lease).with_for_update()).one_or_none()
-        if row is None:
+        seen = connection.execute(select(lease)).one_or_none()
+        if seen is None:
             connection.execute(lease.insert().values(id=1, epoch=1, holder=holder, until_ms=now_ms + LEASE_MS))
             return Held(1, now_ms + LEASE_MS)
-        alone = connection.dialect.name == "sqlite"  # nobody else has the file: `held_alone`
+        row = seen
+        if row.until_ms <= now_ms and not alone:
+            free = connection.execute(select(lease).with_for_update(skip_locked=True)).one_or_none()
+            if free is None:
+                _end_stalled(connection, lease)
+                return None
+            row = free
         if row.until_ms > now_ms and row.holder != holder and not alone:
             return None
         taken = connection.execute(
@@ -169,6 +176,23 @@ def take_lease(engine: Engine, lease: Table, holder: str, now_ms: int) -> Held |
             .values(epoch=row.epoch + 1, holder=holder, until_ms=now_ms + LEASE_MS)
         )
         return Held(row.epoch + 1, now_ms + LEASE_MS) if taken.rowcount else None
+
+
+def _end_stalled(connection: Connection, lease: Table) -> None:
+    """End the holder's transaction, if the server has waited for its next word for as long as a lease holds.
+
+    Where a process stands still between two statements the server does so itself (`_postgresql`); where it does in the
+    middle of one, as while it copies rows, nobody would, and its lock would keep every other process waiting.
+    """
+    connection.execute(
+        text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+            "WHERE relation = CAST(:lease AS regclass) AND mode = 'RowExclusiveLock' AND granted "
+            "AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
+            "AND state_change < now() - make_interval(secs => :lease_s)"
+        ),
+        {"lease": lease.name, "lease_s": LEASE_MS / 1000},
+    )
 
 
 @contextmanager

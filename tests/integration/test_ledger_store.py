@@ -1,14 +1,17 @@
 """What the ledger stores, on both databases: the lease is a fence, and what was stored is what is loaded."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
+from psycopg import OperationalError
 from sqlalchemy import Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
@@ -255,18 +258,33 @@ def test_the_migrations_make_the_columns_of_the_code(engine: Engine) -> None:
             assert {column["name"] for column in inspect(connection).get_columns(table.name)} == set(table.c.keys())
 
 
-def test_a_ledger_that_is_paused_inside_a_transaction_does_not_keep_its_standby_waiting(server: str) -> None:
+@pytest.mark.parametrize(("inside", "at_ms"), [("a transaction", NOW_MS + 10**9), ("a statement", NOW_MS + 2 * 10**9)])
+def test_a_ledger_that_is_paused_inside_a_transaction_does_not_keep_its_standby_waiting(
+    server: str, inside: str, at_ms: int
+) -> None:
     first, second = connect(server), connect(server)
     migrate(first)
-    held = take_lease(first, "a", NOW_MS + 10**9)
+    held = take_lease(first, "a", at_ms)
     assert held is not None
 
-    def stand_still(standby: ThreadPoolExecutor) -> None:
-        with writing(first, held.epoch, NOW_MS + 10**9):
-            taken = standby.submit(take_lease, second, "b", NOW_MS + 10**9 + LEASE_MS + 1)
-            assert taken.result(LEASE_MS / 1000 + 4) == Held(held.epoch + 1, NOW_MS + 10**9 + 2 * LEASE_MS + 1)
+    def taken() -> Held:
+        deadline = time.monotonic() + LEASE_MS / 1000 + 4
+        while (found := take_lease(second, "b", at_ms + LEASE_MS + 1)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return found
 
-    with ThreadPoolExecutor(1) as standby, pytest.raises(DBAPIError, match="idle-in-transaction"):
+    def stand_still(standby: ThreadPoolExecutor) -> None:
+        with writing(first, held.epoch, at_ms) as connection:
+            if inside == "a statement":
+                driver: Any = connection.connection
+                with driver.cursor() as cursor, cursor.copy("COPY notes (name, value) FROM STDIN") as copy:
+                    copy.write_row(("x", "y"))
+                    assert standby.submit(taken).result() == Held(held.epoch + 1, at_ms + 2 * LEASE_MS + 1)
+            else:
+                assert standby.submit(taken).result() == Held(held.epoch + 1, at_ms + 2 * LEASE_MS + 1)
+
+    with ThreadPoolExecutor(1) as standby, pytest.raises((DBAPIError, OperationalError), match=r"terminat|lost"):
         stand_still(standby)
     first.dispose()
     second.dispose()
