@@ -1,8 +1,10 @@
 """`referrals check` and `referrals check-config`, from argument to exit code."""
 
 from pathlib import Path
+from shutil import copytree
 
 from services.console.check_config import installed
+from services.console.run_notifier import make_keys
 from tests.console_command import referrals
 from tests.samples import DEPLOY, as_json, envelope
 
@@ -94,8 +96,11 @@ def test_the_times_of_every_desk_are_told_each_set_of_them_once() -> None:
     assert "unreported: none\n" in shown
 
 
-def test_the_configuration_of_the_demonstration_would_start() -> None:
-    ran = referrals("check-config", environment={"REFERRAL_CONFIG_DIR": str(DEPLOY / "demo")})
+def test_the_configuration_of_the_demonstration_would_start(tmp_path: Path) -> None:
+    copytree(DEPLOY, tmp_path / "deploy")
+    (tmp_path / "var").mkdir()
+    make_keys(tmp_path / "var")  # as a run does
+    ran = referrals("check-config", environment={"REFERRAL_CONFIG_DIR": str(tmp_path / "deploy" / "demo")})
     assert ran.code == 0, ran.err
     assert "unreported: bd, in, ph, pk\n" in ran.out
     assert "times: urgent 5s, " in ran.out
