@@ -14,7 +14,6 @@ from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, open
 from services.ledger.history import History, MomentKey, moments, replace_moments
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
 from services.ledger.openings import Openings
-from services.ledger.reading import Arrival, FaultKind, Receipted, Tracked, entry_key
 from services.ledger.rejections import Rejections
 from services.ledger.reroutes import Reroutes, refusals
 from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
@@ -29,6 +28,7 @@ from services.ledger.tally import (
     count,
 )
 from services.ledger.terms import Terms
+from services.ledger.values import Arrival, FaultKind, Receipted, Tracked, entry_key
 from services.ledger.waits import Waiting
 
 

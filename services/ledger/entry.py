@@ -14,7 +14,8 @@ from schemas.lifecycle import Course, Refusals, Step, course, never
 from schemas.records import MAX_DESKS
 from schemas.returns import NO_RETURNS, Brought, Returns, newest, returns
 from services.ledger.ranks import Rank, parsed, remembered, written
-from services.ledger.reading import Arrival, partner_term_ms
+from services.ledger.reading import partner_term_ms
+from services.ledger.values import Arrival
 
 UNMET: Final = ""
 """The state of an entry that so far only status events speak of. It is in no count of entries."""

@@ -11,19 +11,8 @@ from schemas.notices import Notice
 from services.ledger.batch import Batch
 from services.ledger.inputs import Input, Kind
 from services.ledger.known import Placed
-from services.ledger.reading import (
-    Arrival,
-    Fault,
-    FaultKind,
-    Receipted,
-    Reported,
-    Tracked,
-    read_arrival,
-    read_notice,
-    read_receipt,
-    read_status,
-    read_track,
-)
+from services.ledger.reading import read_arrival, read_notice, read_receipt, read_status, read_track
+from services.ledger.values import Arrival, Fault, FaultKind, Receipted, Reported, Tracked
 from services.runtime.topic_reader import Place
 
 Value = Arrival | Receipted | Placed | Tracked | Notice | None

@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 from schemas.codes import Outcome
 from services.ledger.entry import Entry
-from services.ledger.reading import Receipted, Reported
 from services.ledger.reroutes import Refusal
 from services.ledger.saying import Amendment
+from services.ledger.values import Receipted, Reported
 
 ACCEPTED: Final = (Outcome.ROUTED, Outcome.AMENDED, Outcome.WITHDRAWN, Outcome.UNROUTABLE)
 

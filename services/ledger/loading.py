@@ -9,7 +9,7 @@ from services.ledger import store
 from services.ledger.batch import Batch
 from services.ledger.intake import Value
 from services.ledger.known import Known, Placed, ReportKey, is_wide
-from services.ledger.reading import Arrival, Receipted, Tracked, entry_key
+from services.ledger.values import Arrival, Receipted, Tracked, entry_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from policy.configuration import Configuration
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
-from services.ledger.reading import FaultKind
 from services.ledger.reroutes import REROUTES, RESULTS
 from services.ledger.tally import (
     DAY_MS,
@@ -30,6 +29,7 @@ from services.ledger.tally import (
     TIME_BOUNDS_S,
     CounterKey,
 )
+from services.ledger.values import FaultKind
 
 EXPIRING_MS: Final = 30 * DAY_MS
 STATUS_RESULTS: Final = ("applied", "repeated", "contested", *FaultKind)

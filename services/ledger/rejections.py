@@ -1,8 +1,8 @@
 """Reports that were rejected and not resent, counted until they are. Pure."""
 
 from services.ledger.known import Known, Rejected, ReportKey
-from services.ledger.reading import entry_key
 from services.ledger.tally import REJECTED, REJECTED_URGENT, Tallies, TallyKey
+from services.ledger.values import entry_key
 
 
 class Rejections:

@@ -11,9 +11,9 @@ from typing import Final
 from schemas.codes import Outcome
 from schemas.lifecycle import Refusals, never
 from services.ledger.entry import Entry
-from services.ledger.reading import Receipted, entry_key
 from services.ledger.saying import REROUTE, Message, forwarding, is_command
 from services.ledger.tally import CounterKey, Counters
+from services.ledger.values import Receipted, entry_key
 
 REROUTES: Final = "reroutes"
 """The counter's name."""

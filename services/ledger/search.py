@@ -12,9 +12,10 @@ from schemas import topics
 from schemas.codes import Lane
 from services.ledger.inputs import Input, Kind
 from services.ledger.matching import Half, Matching, Stands
-from services.ledger.reading import Arrival, Receipted, entry_key, read_arrival, read_receipt
+from services.ledger.reading import read_arrival, read_receipt
 from services.ledger.recount import known_keys
 from services.ledger.streams import StreamKey
+from services.ledger.values import Arrival, Receipted, entry_key
 from services.runtime.exits import CannotRun
 from services.runtime.kafka import librdkafka_options
 from services.runtime.settings import KafkaSettings

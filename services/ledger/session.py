@@ -25,15 +25,12 @@ from services.ledger.intake import Read, read, take
 from services.ledger.known import Known
 from services.ledger.loading import HeldBack, load_for
 from services.ledger.publisher import Publisher
-from services.ledger.reading import (
-    FaultKind,
-    Receipted,
-    read_receipt,
-)
+from services.ledger.reading import read_receipt
 from services.ledger.settling import settle_anew, settled, unsettled
 from services.ledger.tally import OVERDUE
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
+from services.ledger.values import FaultKind, Receipted
 from services.ledger.waits import Queue, Waits
 from services.runtime.log import Event, Name, logger
 from services.runtime.topic_reader import Place, TopicReader
@@ -84,7 +81,6 @@ class Session:
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
         self._beside = Beside(reader)
-        self._looking = False
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
@@ -274,12 +270,12 @@ class Session:
         self._beside.close()
 
     def _look_for_topics(self) -> None:
-        if self._looking:
-            if (places := self._beside.partitions(self._inputs)) is not None:
-                self._looking = False
+        """Now and then; the answer comes some turns after the question."""
+        if time.monotonic() >= self._due.get("discover", 0.0):
+            places = self._beside.partitions(self._inputs)
+            if places is not None:
+                self._due["discover"] = time.monotonic() + DISCOVER_S
                 self._discover(places)
-        elif self._is_due("discover", DISCOVER_S):
-            self._looking = True
 
     def _discover(self, places: Iterable[Place]) -> None:
         """Topics that came, and the first receipts that are kept of each ingress partition."""

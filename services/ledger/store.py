@@ -15,11 +15,11 @@ from services.ledger.entry_rows import READ, entry_of, rows_of, save_entries
 from services.ledger.history import ARRIVED, CLOSED, LOOKED, span_ms
 from services.ledger.known import Known, Placed, Rejected, ReportKey
 from services.ledger.noticing import Group, Told
-from services.ledger.reading import Reported, Tracked
 from services.ledger.reroutes import Asked, Refusal
 from services.ledger.rows import add_to, in_chunks, insert, set_rows, upsert
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Stream, StreamKey
+from services.ledger.values import Reported, Tracked
 
 Positions = Mapping[tuple[str, int], int]
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, OF, PENDING
+from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, OF, PENDING, waits_for
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
@@ -42,9 +42,7 @@ def claim(connection: Connection, free: Mapping[Endpoint, int], holder: str, now
         asked = (
             select(deliveries)
             .where(
-                deliveries.c.desk == endpoint.desk,
-                deliveries.c.channel == endpoint.channel,
-                IS_PENDING,
+                *waits_for(endpoint),
                 deliveries.c.due_ms <= now_ms,
                 deliveries.c.claimed_until_ms <= now_ms,
             )
@@ -93,14 +91,7 @@ def settle(connection: Connection, settled: Iterable[Settled], holder: str, now_
 def hurry(connection: Connection, endpoint: Endpoint, now_ms: int) -> None:
     """It takes messages again: what waits for it is due now."""
     connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.desk == endpoint.desk,
-            deliveries.c.channel == endpoint.channel,
-            IS_PENDING,
-            deliveries.c.due_ms > now_ms,
-        )
-        .values(due_ms=now_ms)
+        update(deliveries).where(*waits_for(endpoint), deliveries.c.due_ms > now_ms).values(due_ms=now_ms)
     )
 
 

@@ -8,7 +8,19 @@ from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from services.notifier.store import chunks, insert_into
 from services.notifier.tables import deliveries
@@ -133,17 +145,14 @@ def waiting(connection: Connection) -> dict[Endpoint, Waiting]:
     }
 
 
+def waits_for(endpoint: Endpoint) -> tuple[ColumnElement[bool], ...]:
+    """A delivery that is pending there."""
+    return deliveries.c.desk == endpoint.desk, deliveries.c.channel == endpoint.channel, IS_PENDING
+
+
 def drop_endpoint(connection: Connection, endpoint: Endpoint, now_ms: int) -> None:
     """The configuration knows it no more."""
-    connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.desk == endpoint.desk,
-            deliveries.c.channel == endpoint.channel,
-            IS_PENDING,
-        )
-        .values(state=DROPPED, settled_ms=now_ms)
-    )
+    connection.execute(update(deliveries).where(*waits_for(endpoint)).values(state=DROPPED, settled_ms=now_ms))
 
 
 def read_group(connection: Connection, group: str) -> list[Any]:

@@ -4,8 +4,9 @@ A feed is one transaction: nothing of it can be read until all of it is there. S
 and the clock starts when the commit answers.
 """
 
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -79,3 +80,15 @@ def _ends(stage: Stage) -> dict[int, int]:
         }
     finally:
         consumer.close()
+
+
+def publish_evenly(stage: Stage, load: Sequence[Record], rate: float, over: threading.Event, patience_s: float) -> None:
+    """So many a second, from now until told to stop or all is sent; then at most `patience_s` for what is under way."""
+    producer = Producer({**librdkafka_options(stage.kafka), "linger.ms": 5, "partitioner": "murmur2_random"})
+    start_s = time.perf_counter()
+    for number, record in enumerate(load):
+        if over.wait(max(0.0, start_s + number / rate - time.perf_counter())):
+            break
+        producer.produce(stage.ingress, record.value, record.key, headers=list(record.headers))
+        producer.poll(0)
+    producer.flush(patience_s)

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ _LOOK_S: Final = 0.01
 _CLOCK_HZ: Final = os.sysconf("SC_CLK_TCK")
 
 
-class Worker:
+class Worker(ABC):
     """One process and its output file. Subclasses say when it is ready and what it wrote."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], output: Path) -> None:
@@ -45,13 +46,13 @@ class Worker:
         return int(found[1]) / 1024
 
     @property
+    @abstractmethod
     def ready(self) -> bool:
         """Whether it would route what comes now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self) -> int:
         """How many records it wrote to queues. Asked once, when all is done; a peer is ended by it."""
-        raise NotImplementedError
 
     def require_alive(self) -> None:
         """CannotRun with the end of its output when it has ended by itself."""

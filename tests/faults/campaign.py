@@ -1,23 +1,19 @@
 """`python -m tests.faults.campaign`: the fault campaign, its table, and a file of it."""
 
 import argparse
-import json
-import shutil
-import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from rich.console import Console
 
-from services.runtime.exits import DONE, FOUND, WrongUse, run_main
+from services.runtime.exits import WrongUse
 from tests.faults.breakages import BREAKAGES
 from tests.faults.breakages import BY_NAME as BREAKAGES_BY_NAME
+from tests.faults.command import end, logs, run_as_program
 from tests.faults.proving import Plan, Result, prove
 from tests.faults.results import document, markdown, table
 from tests.faults.schedule import BY_NAME, FAULTS, Fault
@@ -71,12 +67,8 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = plans(arguments)
     console = Console(stderr=True, highlight=False)
     began = datetime.now(UTC)
-    directory = Path(tempfile.mkdtemp(prefix="faults-"))
-    try:
+    with logs("faults-") as directory:
         results = [_prove(plan, directory, console) for plan in chosen]
-    except (KeyboardInterrupt, SystemExit):
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
     if arguments.markdown:
         sys.stdout.write(markdown([result.rows for result in results]))
     else:
@@ -85,13 +77,8 @@ def main(words: Sequence[str] | None = None) -> int:
     clean = all(result.clean for result in results)
     for plan, result in zip(chosen, results, strict=True):
         _tell(console, plan, result)
-    took_s = (datetime.now(UTC) - began).total_seconds()
-    _write(arguments, clean, began, took_s, list(zip(chosen, results, strict=True)))
-    if clean:
-        shutil.rmtree(directory, ignore_errors=True)
-        return DONE
-    console.print(f"The logs are in {directory}.")
-    return FOUND
+    written = _document(arguments, began, list(zip(chosen, results, strict=True)))
+    return end(arguments, console, directory, clean=clean, written=written)
 
 
 def _prove(plan: Plan, directory: Path, console: Console) -> Result:
@@ -119,20 +106,13 @@ def _tell(console: Console, plan: Plan, result: Result) -> None:
         console.print(f"  {finding.wrong} at {finding.at}: {finding.says}", soft_wrap=True)
 
 
-def _write(
-    arguments: argparse.Namespace,
-    clean: bool,
-    began: datetime,
-    took_s: float,
-    campaigns: Sequence[tuple[Plan, Result]],
-) -> None:
-    written: dict[str, Any] = {
+def _document(
+    arguments: argparse.Namespace, began: datetime, campaigns: Sequence[tuple[Plan, Result]]
+) -> dict[str, Any]:
+    return {
         "began": began.isoformat(timespec="seconds"),
-        "took_s": round(took_s, 1),
-        "seed": arguments.seed,
+        "took_s": round((datetime.now(UTC) - began).total_seconds(), 1),
         "referrals": arguments.referrals,
-        "broken": arguments.broken,
-        "clean": clean,
         "campaigns": [
             {
                 "brokers": plan.brokers,
@@ -146,18 +126,7 @@ def _write(
             for plan, result in campaigns
         ],
     }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(written, indent=1) + "\n")
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM as Ctrl-C: unwinds, so that no process stays."""
-    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _leave)
-    try:
-        sys.exit(run_main(main))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    run_as_program(main)

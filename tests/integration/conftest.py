@@ -9,7 +9,9 @@ from policy.configuration import load
 from policy.topics import topic_plan
 from services.console.provision import provision
 from services.runtime.broker import FOR_TESTS, Cluster
+from services.runtime.database import connect
 from services.runtime.settings import KafkaSettings, read
+from tests import postgresql
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -33,3 +35,26 @@ def kafka(cluster: Cluster) -> KafkaSettings:
 def bootstrap(kafka: KafkaSettings) -> str:
     """host:port of the provisioned broker."""
     return kafka.bootstrap_servers
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL server of the module's own; skipped where none is installed."""
+    if postgresql.binaries() is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/service.db"
+    url: str = request.getfixturevalue("server")
+    made = connect(url)
+    with made.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    made.dispose()
+    return url

@@ -1,7 +1,6 @@
 """The ledger's page in a real browser: headless Chromium, and axe-core for what a screen reader would stumble over."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,14 +12,11 @@ from services.ledger.figures import Figures
 from services.ledger.page.routes import routes
 from services.runtime.http import serve
 from services.runtime.page.access import Access
+from tests.integration.browser import DESKTOP, PHONE, launch, needs_chromium, playwright, require_sound
 from tests.ledger_world import NOW_MS, with_unreporting, world
 
-playwright: Any = pytest.importorskip("playwright.async_api", reason="playwright is missing: the page in a browser")
-axe: Any = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe-playwright-python is missing")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing: the page in a browser")
+pytestmark = needs_chromium
 
-PHONE, DESKTOP = 360, 1280
 PATHS = ("/", "/desks/nl", "/desks/in", "/definitions")
 
 
@@ -39,7 +35,7 @@ async def browsing(shown: Figures) -> AsyncIterator[tuple[str, Any]]:
         serve(CollectorRegistry(), lambda: (True, {}), "127.0.0.1", 0, pages) as server,
         playwright.async_playwright() as driver,
     ):
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await launch(driver)
         yield server.url, browser
         await browser.close()
 
@@ -52,19 +48,7 @@ async def browsing(shown: Figures) -> AsyncIterator[tuple[str, Any]]:
 async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(width: int, scheme: str, caught_up: bool) -> None:
     async with browsing(figures(caught_up=caught_up)) as (url, browser):
         for path in PATHS:
-            context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-            page = await context.new_page()
-            complaints: list[str] = []
-            page.on("console", lambda message, into=complaints: into.append(message.text))
-            await page.goto(f"{url}{path}")
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
-            assert complaints == [], path
-            for details in await page.query_selector_all("details"):
-                await details.evaluate("element => { element.open = true }")
-            results = await axe.Axe().run(page)
-            assert results.violations_count == 0, f"{path}: {results.generate_report()}"
-            assert len(results.response["passes"]) > 10
-            await context.close()
+            await require_sound(browser, f"{url}{path}", width, scheme)
 
 
 async def test_the_page_is_whole_without_javascript() -> None:

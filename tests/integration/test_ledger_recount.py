@@ -9,9 +9,9 @@ from services.ledger import tables
 from services.ledger.database import connect
 from services.ledger.recount import known_keys, recount, snapshot
 from services.runtime.exits import CannotRun
-from tests.integration.test_ledger_store import SLOT_MS, Keeper, arrival, engine, server
+from tests.integration.test_ledger_store import SLOT_MS, Keeper, arrival, engine
 
-__all__ = ["engine", "server"]
+__all__ = ["engine"]
 
 
 def filled(engine: Engine) -> Keeper:

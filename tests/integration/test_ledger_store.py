@@ -34,37 +34,22 @@ from services.ledger.database import (
 )
 from services.ledger.entry import Entry
 from services.ledger.known import Known, Placed
-from services.ledger.reading import Arrival, Reported, entry_key, read_arrival
+from services.ledger.reading import read_arrival
 from services.ledger.settling import UNSETTLED, settle_anew, settled, unsettled
 from services.ledger.streams import Stream, StreamKey
 from services.ledger.tally import weights
 from services.ledger.terms import terms
+from services.ledger.values import Arrival, Reported, entry_key
 from services.runtime.exits import CannotRun, WrongUse
-from tests import postgresql
 from tests.samples import NOW_MS, as_json, configuration, envelope
 
 SLOT_MS = 3_600_000
 CLOSING = Step(StatusType.CLOSED, ActorRole.INVESTIGATOR, NOW_MS + 1000, Disposition.NO_OFFENCE)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if postgresql.binaries() is None:
-        pytest.skip(postgresql.MISSING)
-    with postgresql.server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ledger.db"
-    else:
-        url = request.getfixturevalue("server")
-        with connect(url).begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-    made = connect(url)
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    made = connect(database_url)
     migrate(made)
     yield made
     made.dispose()

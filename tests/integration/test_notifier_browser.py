@@ -5,14 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from services.notifier.whom import Endpoint
-from tests.integration.test_ledger_browser import CHROMIUM, DESKTOP, PHONE, axe, playwright
+from tests.integration.browser import DESKTOP, PHONE, launch, needs_chromium, playwright, require_sound
 from tests.notifier_served import Served, open_groups, served
 from tests.notifier_world import TOKENS
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing: the page in a browser")
+pytestmark = needs_chromium
 GROUP = "nl/routine/target_missed"
 LINK = TOKENS.invite(GROUP, 7).page.removeprefix(TOKENS.public_url)
 
@@ -25,7 +23,7 @@ async def browsing(directory: Path) -> AsyncIterator[tuple[Served, Any]]:
         notifier.pass_time(61)
         notifier.pass_time(200_000)
         notifier.disable(Endpoint("fr", "chief"))
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await launch(driver)
         yield notifier, browser
         await browser.close()
 
@@ -39,19 +37,7 @@ async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(tmp_path: 
             (DESKTOP, "light", LINK),
             (DESKTOP, "light", "/?desk=be"),
         ):
-            context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-            page = await context.new_page()
-            complaints: list[str] = []
-            page.on("console", lambda message, into=complaints: into.append(message.text))
-            await page.goto(f"{notifier.url}{path}")
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
-            assert complaints == [], path
-            for details in await page.query_selector_all("details"):
-                await details.evaluate("element => { element.open = true }")
-            results = await axe.Axe().run(page)
-            assert results.violations_count == 0, f"{path}: {results.generate_report()}"
-            assert len(results.response["passes"]) > 10
-            await context.close()
+            await require_sound(browser, f"{notifier.url}{path}", width, scheme)
 
 
 async def test_the_button_answers_and_the_page_has_it_no_more_without_javascript(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from services.notifier.tables import deliveries
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Verdict
 from services.notifier.whom import Endpoint, Whom
 from services.runtime.database import connect, migrate
-from tests import postgresql
 from tests.notifier_world import NOW_MS, TOKENS, Recorder, hook, notice
 
 AT_ONCE = Rung(0, ("duty",))
@@ -75,23 +74,9 @@ class World:
                 await asyncio.sleep(0.005)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if postgresql.binaries() is None:
-        pytest.skip(postgresql.MISSING)
-    with postgresql.server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path}/notifier.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("server")
-        with connect(url).begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-    engine = connect(url)
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    engine = connect(database_url)
     migrate(engine, SERVICE)
     yield Database(engine)
     engine.dispose()

@@ -1,7 +1,6 @@
 """What the notifier stores, on both databases: groups, the outbox, claims; and that ladders are carried out there."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -22,31 +21,15 @@ from services.notifier.tables import VERSION_TABLE, deliveries, metadata
 from services.notifier.whom import Endpoint
 from services.runtime.database import Deposed, connect, held_alone, migrate
 from services.runtime.exits import CannotRun
-from tests import postgresql
 from tests.notifier_world import NOW_MS, TOKENS, notice, notify, whom
 
 DUTY, CHIEF = Endpoint("nl", "duty"), Endpoint("nl", "chief")
 MINUTE_MS = 60_000
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if postgresql.binaries() is None:
-        pytest.skip(postgresql.MISSING)
-    with postgresql.server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/notifier.db"
-    else:
-        url = request.getfixturevalue("server")
-        with connect(url).begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-    made = connect(url)
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    made = connect(database_url)
     migrate(made, SERVICE)
     yield made
     made.dispose()

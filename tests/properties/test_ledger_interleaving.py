@@ -18,10 +18,10 @@ from schemas.records import RerouteCommand
 from services.ledger.entry import Entry, rank_of
 from services.ledger.history import ARRIVED, CLOSED, LOOKED
 from services.ledger.known import Placed
-from services.ledger.reading import Arrival, Receipted
 from services.ledger.saying import is_unnamed
 from services.ledger.streams import NONE, checkpoint, disagreements, residue
 from services.ledger.tally import MAY_BE_TAKEN_BACK, TAKEN_BACK
+from services.ledger.values import Arrival, Receipted
 from tests.samples import NOW_MS
 from tests.unit.ledger_world import DAY_MS, LATE_MS, REROUTED, Ledger, Value, arrival, receipt, status
 

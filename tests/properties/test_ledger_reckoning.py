@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.ledger.entry import Entry
 from services.ledger.known import Placed
-from services.ledger.reading import Arrival
+from services.ledger.values import Arrival
 from tests.faults.ledger.reckoning import Account, Queued, Said, reckon
 from tests.properties.test_ledger_interleaving import DESKS, PARTNERS, World, counted, interleaved, plans, world_of
 from tests.samples import NOW_MS, as_json

@@ -12,22 +12,13 @@ from services.ledger.batch import Batch
 from services.ledger.entry import Entry, course_of
 from services.ledger.history import History, moments
 from services.ledger.known import Known, Placed, Rejected, ReportKey, is_wide
-from services.ledger.reading import (
-    Arrival,
-    Commanded,
-    Receipted,
-    Reported,
-    Tracked,
-    entry_key,
-    read_arrival,
-    read_receipt,
-    read_status,
-)
+from services.ledger.reading import read_arrival, read_receipt, read_status
 from services.ledger.reroutes import Refusal, refusals
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, Tallies, weights
 from services.ledger.terms import terms
+from services.ledger.values import Arrival, Commanded, Receipted, Reported, Tracked, entry_key
 from services.router.writing import rfc3339
 from tests.samples import NOW_MS, as_json, configuration, envelope
 

@@ -10,7 +10,8 @@ from schemas.codes import ActorRole, Disposition, EntryState, Lane, StatusType
 from schemas.lifecycle import STEPS, Step
 from services.console.desk_entries import DeskEntries, DeskEntry, refusal
 from services.console.desk_rows import COLUMNS, csv_row, fields
-from services.ledger.reading import Arrival, read_arrival
+from services.ledger.reading import read_arrival
+from services.ledger.values import Arrival
 from tests.samples import NOW_MS, as_json, configuration
 from tests.unit.ledger_world import REPORT, SOURCE, Ledger, form, header_fields, status
 

@@ -7,9 +7,10 @@ import pytest
 from schemas.codes import Lane, Outcome
 from schemas.lifecycle import MAX_STEPS
 from services.ledger.known import is_wide
-from services.ledger.reading import FaultKind, Tracked, read_track
+from services.ledger.reading import read_track
 from services.ledger.streams import Gap, StreamKey
 from services.ledger.tally import OVERDUE, REJECTED, CounterKey, TallyKey
+from services.ledger.values import FaultKind, Tracked
 from tests.samples import NOW, NOW_MS, as_json
 from tests.unit.ledger_world import (
     DAY_MS,

@@ -22,7 +22,8 @@ from services.ledger.entry import (
     unmet,
 )
 from services.ledger.ranks import MAX_RANKS
-from services.ledger.reading import Arrival, unix_ms
+from services.ledger.reading import unix_ms
+from services.ledger.values import Arrival
 from tests.samples import NOW_MS
 from tests.unit.ledger_world import DAY_MS, TERMS, arrival
 

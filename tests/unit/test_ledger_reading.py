@@ -7,13 +7,6 @@ import pytest
 from schemas.codes import Lane, Outcome
 from services.ledger.reading import (
     MAX_EVENT_BYTES,
-    Arrival,
-    Commanded,
-    Fault,
-    FaultKind,
-    Receipted,
-    Reported,
-    Tracked,
     partner_term_ms,
     read_arrival,
     read_receipt,
@@ -21,6 +14,7 @@ from services.ledger.reading import (
     read_track,
     unix_ms,
 )
+from services.ledger.values import Arrival, Commanded, Fault, FaultKind, Receipted, Reported, Tracked
 from tests.samples import NOW, NOW_MS, as_json, configuration
 from tests.unit.ledger_world import REPORT, SOURCE, arrival, form, header_fields, receipt
 

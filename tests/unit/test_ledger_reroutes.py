@@ -6,8 +6,8 @@ import pytest
 
 from schemas.codes import EntryState, Lane, Outcome
 from schemas.records import RerouteCommand
-from services.ledger.reading import Receipted
 from services.ledger.saying import Message, forwarding, is_command
+from services.ledger.values import Receipted
 from tests.samples import NOW_MS
 from tests.unit.ledger_world import LATE_MS, REPORT, TERMS, Ledger, Value, arrival, receipt, status
 

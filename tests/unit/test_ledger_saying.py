@@ -6,8 +6,9 @@ import pytest
 
 from schemas.codes import Action, ActorRole, Outcome, RerouteAction
 from schemas.records import OutcomeEvent, RerouteCommand
-from services.ledger.reading import Arrival, read_arrival
+from services.ledger.reading import read_arrival
 from services.ledger.saying import Message
+from services.ledger.values import Arrival
 from services.router.decision import Decider
 from services.router.source import sources
 from services.router.window import Window

@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,7 @@ from services.ledger.database import connect
 from services.runtime.exits import CannotRun
 from services.runtime.kafka import librdkafka_options
 from services.runtime.settings import KafkaSettings
-from services.simulator.envelopes import Record
-from tests.bench.feed import feed
+from tests.bench.feed import feed, publish_evenly
 from tests.bench.latency import WARM_UP_S
 from tests.bench.ledger.filling import new_reports, send
 from tests.bench.ledger.process import LedgerProcess
@@ -53,7 +52,7 @@ def measure(kafka: KafkaSettings, deploy: Path, logs: Path, directory: Path, sec
             waiting = _entries(url)
             stop = threading.Event()
             load = list(islice(stream, int((WARM_UP_S + seconds + AFTERWARDS_S) * BACKGROUND)))
-            publishing = threading.Thread(target=_publish, args=[own, load, stop])
+            publishing = threading.Thread(target=publish_evenly, args=[own, load, BACKGROUND, stop, AFTERWARDS_S])
             publishing.start()
             try:
                 time.sleep(WARM_UP_S)
@@ -83,18 +82,6 @@ def _entries(url: str) -> list[tuple[str, list[str]]]:
             found[row.desk].append(row.report)
     engine.dispose()
     return sorted(found.items())
-
-
-def _publish(own: Stage, load: Sequence[Record], stop: threading.Event) -> None:
-    """The background: evenly, until told to stop or all is sent."""
-    producer = Producer({**librdkafka_options(own.kafka), "linger.ms": 5, "partitioner": "murmur2_random"})
-    start_s = time.perf_counter()
-    for number, record in enumerate(load):
-        if stop.wait(max(0.0, start_s + number / BACKGROUND - time.perf_counter())):
-            break
-        producer.produce(own.ingress, record.value, record.key, headers=list(record.headers))
-        producer.poll(0)
-    producer.flush(AFTERWARDS_S)
 
 
 def _look(own: Stage, ledger: LedgerProcess, waiting: list[tuple[str, list[str]]], seconds: float) -> list[float]:

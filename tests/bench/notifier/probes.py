@@ -22,6 +22,7 @@ from services.runtime.exits import CannotRun
 from services.runtime.kafka import librdkafka_options
 from services.runtime.settings import KafkaSettings
 from services.simulator.envelopes import Record
+from tests.bench.feed import publish_evenly
 from tests.bench.ledger.filling import new_reports, send
 from tests.bench.ledger.process import LedgerProcess
 from tests.bench.notifier.process import NotifierProcess
@@ -120,7 +121,7 @@ def measure(deploy: Path, logs: Path, seconds: float) -> Iterator[Row]:
         ends.callback(lookout.stop)
         over = threading.Event()
         load = list(islice(_elsewhere(own), int((WARM_UP_S + seconds + PATIENCE_S) * BACKGROUND)))
-        publishing = threading.Thread(target=_publish, args=[own, load, over])
+        publishing = threading.Thread(target=publish_evenly, args=[own, load, BACKGROUND, over, PATIENCE_S])
         publishing.start()
         try:
             probes = _probe(own, desks, heard, lookout, seconds)
@@ -167,18 +168,6 @@ def _elsewhere(own: Stage) -> Iterator[Record]:
     for record in new_reports(own, int(time.time() * 1000)):
         if record.value is not None and not any(country in record.value for country in probed):
             yield record
-
-
-def _publish(own: Stage, load: Sequence[Record], over: threading.Event) -> None:
-    """The background: evenly, until told to stop or all is sent."""
-    producer = Producer({**librdkafka_options(own.kafka), "linger.ms": 5, "partitioner": "murmur2_random"})
-    start_s = time.perf_counter()
-    for number, record in enumerate(load):
-        if over.wait(max(0.0, start_s + number / BACKGROUND - time.perf_counter())):
-            break
-        producer.produce(own.ingress, record.value, record.key, headers=list(record.headers))
-        producer.poll(0)
-    producer.flush(PATIENCE_S)
 
 
 def _consumer(own: Stage, desks: Sequence[str]) -> Consumer:

@@ -1,23 +1,19 @@
 """`python -m tests.faults.ledger`: the ledger's fault campaign, its table, and a file of it."""
 
 import argparse
-import json
-import shutil
-import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from services.runtime.exits import DONE, FOUND, WrongUse, run_main
+from services.runtime.exits import WrongUse
 from tests import postgresql
+from tests.faults.command import end, logs, run_as_program
 from tests.faults.ledger.breakages import BREAKAGES, BY_NAME, program
 from tests.faults.ledger.playing import Plan, Result, prove
 from tests.faults.ledger.processes import PROGRAM
@@ -116,16 +112,12 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     chosen = plans(arguments)
     console = Console(stderr=True, highlight=False)
-    directory = Path(tempfile.mkdtemp(prefix="faults-ledger-"))
     results = []
-    try:
+    with logs("faults-ledger-") as directory:
         for plan in chosen:
             place = directory / plan.database
             place.mkdir()
             results.append(prove(plan, place, lambda said: console.print(said, style="dim", soft_wrap=True)))
-    except (KeyboardInterrupt, SystemExit):
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
     Console(width=None if sys.stdout.isatty() else 100).print(table(results))
     for result in results:
         for said in result.wrong:
@@ -134,40 +126,18 @@ def main(words: Sequence[str] | None = None) -> int:
             console.print(
                 f"{result.database}: {one.kind} {one.at}: {one.expected} expected, {one.found}", soft_wrap=True
             )
-    clean = all(result.clean for result in results)
-    _write(arguments, clean, results)
-    if clean:
-        shutil.rmtree(directory, ignore_errors=True)
-        return DONE
-    console.print(f"The logs are in {directory}.")
-    return FOUND
-
-
-def _write(arguments: argparse.Namespace, clean: bool, results: Sequence[Result]) -> None:
-    written: dict[str, Any] = {
-        "seed": arguments.seed,
+    written = {
         "originals": arguments.originals,
         "kills": arguments.kills,
-        "broken": arguments.broken,
-        "clean": clean,
         "campaigns": [
             {field.name: getattr(result, field.name) for field in fields(result)}
             | {"differences": [asdict(one) for one in result.differences[:_KEPT]]}
             for result in results
         ],
     }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(written, indent=1, default=str) + "\n")
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM as Ctrl-C: unwinds, so that no process stays."""
-    raise SystemExit(128 + number)
+    clean = all(result.clean for result in results)
+    return end(arguments, console, directory, clean=clean, written=written)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _leave)
-    try:
-        sys.exit(run_main(main))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    run_as_program(main)

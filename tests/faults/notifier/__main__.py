@@ -1,23 +1,19 @@
 """`python -m tests.faults.notifier`: the notifier's fault campaign, its table, and a file of it."""
 
 import argparse
-import json
-import shutil
-import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from services.runtime.exits import DONE, FOUND, WrongUse, run_main
+from services.runtime.exits import WrongUse
 from tests import postgresql
+from tests.faults.command import end, logs, run_as_program
 from tests.faults.notifier.breakages import BREAKAGES, BY_NAME, program
 from tests.faults.notifier.playing import DATABASES, SETTLED_S, Plan, Result, prove
 from tests.faults.notifier.processes import PROGRAM
@@ -100,55 +96,29 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     chosen = plans(arguments)
     console = Console(stderr=True, highlight=False)
-    directory = Path(tempfile.mkdtemp(prefix="faults-notifier-"))
     results = []
-    try:
+    with logs("faults-notifier-") as directory:
         for plan in chosen:
             place = directory / plan.database
             place.mkdir()
             console.print(f"{plan.database}: {plan.notices:,} notices, {plan.kills} kills", style="dim")
             results.append(prove(plan, place, lambda said: console.print(said, style="dim", soft_wrap=True)))
-    except (KeyboardInterrupt, SystemExit):
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
     Console(width=None if sys.stdout.isatty() else 100).print(table(results))
     for result in results:
         for said in result.wrong:
             console.print(f"{result.database}: {said}", soft_wrap=True)
         for fault in result.faults[:_SHOWN]:
             console.print(f"{result.database}: {fault.kind} {fault.of}: {fault.says}", soft_wrap=True)
-    clean = all(result.clean for result in results)
-    _write(arguments, clean, results)
-    if clean:
-        shutil.rmtree(directory, ignore_errors=True)
-        return DONE
-    console.print(f"The logs are in {directory}.")
-    return FOUND
-
-
-def _write(arguments: argparse.Namespace, clean: bool, results: Sequence[Result]) -> None:
     written = {
-        "seed": arguments.seed,
         "notices": arguments.notices,
         "kills": arguments.kills,
-        "broken": arguments.broken,
-        "clean": clean,
         "campaigns": [
             {**asdict(result), "faults": [asdict(fault) for fault in result.faults[:_KEPT]]} for result in results
         ],
     }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(written, indent=1) + "\n")
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM as Ctrl-C: unwinds, so that no process stays."""
-    raise SystemExit(128 + number)
+    clean = all(result.clean for result in results)
+    return end(arguments, console, directory, clean=clean, written=written)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _leave)
-    try:
-        sys.exit(run_main(main))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    run_as_program(main)
