@@ -16,6 +16,7 @@ from services.ledger.inputs import Input
 from services.ledger.publisher import Publisher
 from services.ledger.session import Session
 from services.ledger.terms import terms
+from services.runtime.beside import Beside
 from services.runtime.exits import CannotRun
 from services.runtime.log import Event, logger, places
 from services.runtime.settings import KafkaSettings
@@ -79,6 +80,7 @@ class Ledger:
     def _serve(self, epoch: int, stop: threading.Event) -> None:
         """One session; whatever it remembered goes with it."""
         reader, publisher = TopicReader(self._kafka, GROUP, WORTH_BYTES), Publisher(self._kafka)
+        beside = Beside(reader)
         try:
             session = Session(
                 self._configuration,
@@ -86,22 +88,21 @@ class Ledger:
                 self._terms,
                 self._engine,
                 reader,
+                beside,
                 publisher,
                 self.figures,
                 epoch,
                 self._slot_ms,
             )
-            try:
-                session.begin()
-                self._say(active=True)
-                log.info(Event.TOOK_OVER, epoch=epoch)
-                while not stop.is_set():
-                    session.turn()
-                give_up_lease(self._engine, epoch)
-            finally:
-                session.end()
+            session.begin()
+            self._say(active=True)
+            log.info(Event.TOOK_OVER, epoch=epoch)
+            while not stop.is_set():
+                session.turn()
+            give_up_lease(self._engine, epoch)
         finally:
             self._say(active=False)
+            beside.close()
             reader.close()
             publisher.close()
 

@@ -15,7 +15,6 @@ from schemas import topics
 from schemas.codes import EntryState
 from services.ledger import queries, store
 from services.ledger.batch import Batch
-from services.ledger.beside import Beside
 from services.ledger.conservation import Conservation
 from services.ledger.database import remember_cluster, remember_slot, writing
 from services.ledger.figures import Figures
@@ -32,6 +31,7 @@ from services.ledger.telling import Telling
 from services.ledger.terms import Terms
 from services.ledger.values import FaultKind, Receipted
 from services.ledger.waits import Queue, Waits
+from services.runtime.beside import Beside
 from services.runtime.log import Event, Name, logger
 from services.runtime.topic_reader import Place, TopicReader
 
@@ -61,6 +61,7 @@ class Session:
         terms: Terms,
         engine: Engine,
         reader: TopicReader,
+        beside: Beside,
         publisher: Publisher,
         figures: Figures,
         epoch: int,
@@ -71,6 +72,7 @@ class Session:
         self._terms = terms
         self._engine = engine
         self._reader = reader
+        self._beside = beside
         self._publisher = publisher
         self._figures = figures
         self._epoch = epoch
@@ -80,7 +82,6 @@ class Session:
         self._unsent = True
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
-        self._beside = Beside(reader)
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
@@ -264,10 +265,6 @@ class Session:
     def _stored(self, batch: Batch, now_ms: int) -> None:
         self._waits.stored(batch.waiting)
         self._figures.committed(batch, now_ms)
-
-    def end(self) -> None:
-        """The reader is not asked any more when this returns."""
-        self._beside.close()
 
     def _look_for_topics(self) -> None:
         """Now and then; the answer comes some turns after the question."""

@@ -6,7 +6,7 @@ remembered; the next one begins with what the database holds.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,12 @@ from services.notifier.figures import Figures
 from services.notifier.ladders import Effects, Ladders
 from services.notifier.tables import notes
 from services.notifier.whom import Endpoint
+from services.runtime.beside import Beside
 from services.runtime.database import Deposed, remember_cluster
 from services.runtime.exits import CannotRun
 from services.runtime.log import Event, logger, places
 from services.runtime.settings import KafkaSettings
-from services.runtime.topic_reader import TopicReader
+from services.runtime.topic_reader import Place, TopicReader
 
 GROUP: Final = "referral-notifier"
 LOOK_S: Final = 1.0
@@ -76,8 +77,9 @@ class Keeper:
 
     def _serve(self, epoch: int, stop: threading.Event) -> None:
         reader = TopicReader(self.kafka, GROUP)
+        beside = Beside(reader)
         try:
-            session = Session(self, reader, epoch)
+            session = Session(self, reader, beside, epoch)
             session.begin()
             self._say(active=True)
             log.info(Event.TOOK_OVER, epoch=epoch)
@@ -86,6 +88,7 @@ class Keeper:
             self.database.give_up_lease(epoch)
         finally:
             self._say(active=False)
+            beside.close()
             reader.close()
 
     def _say(self, *, active: bool) -> None:
@@ -98,11 +101,12 @@ class Keeper:
 class Session:
     """The holder of one lease."""
 
-    def __init__(self, keeper: Keeper, reader: TopicReader, epoch: int) -> None:
+    def __init__(self, keeper: Keeper, reader: TopicReader, beside: Beside, epoch: int) -> None:
         self._keeper = keeper
         self._database = keeper.database
         self._ladders = keeper.ladders
         self._reader = reader
+        self._beside = beside
         self._epoch = epoch
         self._due: dict[str, float] = {}
         self._next_ms: int | None = 0
@@ -116,7 +120,7 @@ class Session:
             self._positions = store.read_positions(connection)
             effects = self._ladders.again(connection, now_ms)
         self._done(effects)
-        self._discover()
+        self._discover(self._reader.partitions([topics.NOTICE]))
 
     def turn(self) -> None:
         """Read what came and store what follows; and what the clock asks for."""
@@ -127,10 +131,12 @@ class Session:
         if self._is_due("renew", RENEW_S):
             with self._database.writing(self._epoch, _now_ms()) as connection:
                 self._next_ms = store.next_due_ms(connection)
-        if self._is_due("weigh", WEIGH_S):
-            self._weigh()
-        if self._is_due("discover", DISCOVER_S):
-            self._discover()
+        if self._is_past("weigh") and (ends := self._beside.ends(self._reader.reached)) is not None:
+            self._put_off("weigh", WEIGH_S)
+            self._weigh(ends)
+        if self._is_past("discover") and (there := self._beside.partitions([topics.NOTICE])) is not None:
+            self._put_off("discover", DISCOVER_S)
+            self._discover(there)
         if self._is_due("forget", FORGET_S):
             self._forget()
 
@@ -170,8 +176,7 @@ class Session:
             figures.version += 1
         self._keeper.wake(effects.woken)
 
-    def _weigh(self) -> None:
-        ends = self._reader.ends(self._reader.reached)
+    def _weigh(self, ends: Mapping[Place, int]) -> None:
         behind = sum(max(0, end - self._reader.reached[place]) for place, end in ends.items())
         with self._database.reading() as connection:
             counted = store.count_escalating(connection)
@@ -186,8 +191,8 @@ class Session:
                 figures.exhausted[desk] += number if exhausted else 0
             figures.version += 1
 
-    def _discover(self) -> None:
-        self._reader.start(self._reader.partitions([topics.NOTICE]), self._positions)
+    def _discover(self, there: Iterable[Place]) -> None:
+        self._reader.start(there, self._positions)
 
     def _forget(self) -> None:
         """What ended long ago, counted first."""
@@ -203,11 +208,16 @@ class Session:
         log.info(Event.FORGOTTEN, groups=len(ended), deliveries=deliveries)
 
     def _is_due(self, what: str, every_s: float) -> bool:
-        now = time.monotonic()
-        if now < self._due.get(what, 0.0):
+        if not self._is_past(what):
             return False
-        self._due[what] = now + every_s
+        self._put_off(what, every_s)
         return True
+
+    def _is_past(self, what: str) -> bool:
+        return time.monotonic() >= self._due.get(what, 0.0)
+
+    def _put_off(self, what: str, by_s: float) -> None:
+        self._due[what] = time.monotonic() + by_s
 
 
 def _read(messages: list[Message]) -> tuple[list[Notice], dict[tuple[str, int], int], int]:

@@ -1,10 +1,9 @@
-"""What a broker is asked about hundreds of topics, in a thread beside the session, which goes on meanwhile."""
+"""What a broker is asked about topics, in a thread beside the one that reads them, which goes on meanwhile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from services.ledger.inputs import Input
 from services.runtime.topic_reader import Place, TopicReader
 
 T = TypeVar("T")
@@ -13,12 +12,12 @@ T = TypeVar("T")
 class Beside:
     """Each question is asked by the first call, and answered by a later one: None until then. Raises what went wrong.
 
-    `reached` is the reader's, and the session's alone.
+    `reached` is the reader's, and changed by its own thread alone.
     """
 
     def __init__(self, reader: TopicReader) -> None:
         self._reader = reader
-        self._asking = ThreadPoolExecutor(1, "ledger-asks")
+        self._asking = ThreadPoolExecutor(1, "beside")
         self._asked: dict[str, Future[Any]] = {}
 
     @property
@@ -26,9 +25,10 @@ class Beside:
         """How far each partition is read."""
         return self._reader.reached
 
-    def partitions(self, inputs: Mapping[str, Input]) -> list[Place] | None:
+    def partitions(self, topics: Iterable[str]) -> list[Place] | None:
         """Every partition of these topics that is there."""
-        return self._answer("partitions", lambda: self._reader.partitions(inputs))
+        listed = list(topics)
+        return self._answer("partitions", lambda: self._reader.partitions(listed))
 
     def ends(self, places: Mapping[Place, int]) -> dict[Place, int] | None:
         """The next offset of each partition, committed or not, of a moment after the question."""
