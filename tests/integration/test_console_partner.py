@@ -356,6 +356,9 @@ def test_follow_shows_what_comes_and_ctrl_c_ends_it_well(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where the tests run behind a shell's `&`
     )
     try:
         assert following.stdout is not None
