@@ -117,7 +117,7 @@ def summary(telling: Telling, arrived: Arrived) -> list[str]:
     """At the end: what was delivered and held, and where the ladders stand; who says nothing first."""
     again = f", {arrived.again:,} of them a second time" if arrived.again else ""
     sent = (
-        f"Told: {telling.delivered:,} messages were taken, {telling.pending:,} not; "
+        f"Told: {telling.delivered:,} messages delivered, {telling.pending:,} not yet; "
         f"{arrived.webhooks:,} webhooks ({arrived.verified:,} verified), {arrived.mails:,} mails{again}"
     )
     return [sent, *_standing(telling.ladders, telling.unanswered)]
@@ -132,4 +132,4 @@ def _standing(ladders: Sequence[Ladder], unanswered: int) -> Iterator[str]:
         yield f"Unanswered: {ladder.desk}, {what}, {ladder.count:,} open: {ladder.step}"
     if (more := unanswered - len(named)) > 0:
         gone = sum(ladder.exhausted for ladder in ladders if ladder not in named)
-        yield f"Unanswered: {more:,} groups more, of {gone:,} the whole ladder was gone through"
+        yield f"Unanswered: {more:,} groups more; the whole ladder was gone through for {gone:,} of them"

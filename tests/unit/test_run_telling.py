@@ -76,9 +76,9 @@ def test_the_end_names_the_silent_and_counts_the_rest() -> None:
     many = [replace(MISSED, group=f"fr/{n}", steps=3 + n, exhausted=n > 0) for n in range(9)]
     lines = summary(telling(*many, SILENCE), Arrived(40, 40, 3, 2))
     assert lines == [
-        "Told: 12 messages were taken, 1 not; 40 webhooks (40 verified), 3 mails, 2 of them a second time",
+        "Told: 12 messages delivered, 1 not yet; 40 webhooks (40 verified), 3 mails, 2 of them a second time",
         "Unanswered: fr, desk silent, 7 open: step 1 of 3",
-        "Unanswered: 9 groups more, of 8 the whole ladder was gone through",
+        "Unanswered: 9 groups more; the whole ladder was gone through for 8 of them",
     ]
     (_, highest, _) = summary(telling(*many), Arrived(0, 0, 0, 0))
     assert highest == "Unanswered: fr, target missed (urgent), 7 open: step 3 of 3, again 8x"
