@@ -85,6 +85,9 @@ class Figures:
         self._ages: dict[tuple[str, str, str], Ages] = {}
         self._through: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.counters: Counter[CounterKey] = Counter()
+        self._changed_at: dict[str, int] = {}
+        """A counter's name → the version in which it changed last."""
+        self._loaded_at = 0
         self.heard: dict[str, int] = {}
         self.oldest: dict[Queue, int] = {}
         """When the entry that waits longest arrived (Unix ms); absent where none waits."""
@@ -111,6 +114,8 @@ class Figures:
             self.unanswered = {}
             self._add(tallies)
             self.counters = Counter(counters)
+            self._changed_at.clear()
+            self._loaded_at = self.version + 1
             self.heard = dict(heard)
             self.version += 1
 
@@ -120,11 +125,16 @@ class Figures:
             self._add(batch.tallies.items())
             for key, number in batch.counters.items():
                 self.counters[key] += number
+                self._changed_at[key.name] = self.version + 1
             self.spans.add(batch.history)
             for desk, heard_ms in batch.heard.items():
                 self.heard[desk] = max(heard_ms, self.heard.get(desk, 0))
             self.last_commit_ms = at_ms
             self.version += 1
+
+    def changed_at(self, names: Iterable[str]) -> int:
+        """The version in which one of these counters changed last. The caller holds `lock`."""
+        return max(self._changed_at.get(name, self._loaded_at) for name in names)
 
     def _add(self, tallies: Iterable[tuple[TallyKey, int]]) -> None:
         for (kind, desk, lane, slot), number in tallies:

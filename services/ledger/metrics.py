@@ -1,6 +1,7 @@
 """The ledger's metrics (design/metrics.md), made from `Figures` when they are asked for: no entry is read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Final
 
@@ -50,6 +51,8 @@ class LedgerMetrics(Collector):
         self._partners = [partner.id for partner in configuration.partners.partners]
         self._figures = figures
         self._clock_ms = clock_ms
+        self._made: dict[tuple[str, ...], tuple[int, tuple[Metric, ...]]] = {}
+        """Families by the counters they show, and the version these had."""
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -149,10 +152,37 @@ class LedgerMetrics(Collector):
             ("amended", "Queue records that amended an entry"),
             ("repeated", "Queue records that repeated one"),
         ):
-            family = CounterMetricFamily(f"referral_{name}", meaning, labels=["desk", "lane"])
-            for desk, lane in self._queues():
-                family.add_metric([desk.id, lane], self._counted(name, desk.id, lane))
-            yield family
+            yield from self._kept((name,), partial(self._by_queue, name, meaning))
+        yield from self._kept(("closed", "closed_unlooked", "status"), self._by_code)
+        told = tuple(f"{name}{TAKEN_BACK}" for name in MAY_BE_TAKEN_BACK)
+        yield from self._kept(told, self._taken_back)
+        for name, meaning in (
+            ("time_to_look", "From arrival to the first look"),
+            ("time_to_close", "From arrival to closing"),
+        ):
+            times = HistogramMetricFamily(f"referral_{name}_seconds", meaning, labels=["lane"])
+            for lane in Lane:
+                bounds = [*map(str, TIME_BOUNDS_S), "+Inf"]
+                numbers = accumulate(self._counted(name, "", lane, bound) for bound in bounds)
+                buckets = list(zip(bounds, map(float, numbers), strict=True))
+                times.add_metric([lane], buckets, self._counted(name, "", lane, "sum"))
+            yield times
+
+    def _kept(self, names: tuple[str, ...], make: Callable[[], Iterator[Metric]]) -> Sequence[Metric]:
+        """Families of these counters; made anew where one of them changed: most stay as they are from look to look."""
+        at = self._figures.changed_at(names)
+        kept = self._made.get(names)
+        if kept is None or kept[0] != at:
+            kept = self._made[names] = at, tuple(make())
+        return kept[1]
+
+    def _by_queue(self, name: str, meaning: str) -> Iterator[Metric]:
+        family = CounterMetricFamily(f"referral_{name}", meaning, labels=["desk", "lane"])
+        for desk, lane in self._queues():
+            family.add_metric([desk.id, lane], self._counted(name, desk.id, lane))
+        yield family
+
+    def _by_code(self) -> Iterator[Metric]:
         closed = CounterMetricFamily("referral_closed", "Entries closed", labels=["desk", "disposition"])
         unlooked = CounterMetricFamily(
             "referral_closed_unlooked", "Entries closed although nobody had looked", labels=["desk"]
@@ -167,6 +197,8 @@ class LedgerMetrics(Collector):
             for result in STATUS_RESULTS:
                 status.add_metric([desk.id, result], self._counted("status", desk.id, "", result))
         yield from (closed, unlooked, status)
+
+    def _taken_back(self) -> Iterator[Metric]:
         back = CounterMetricFamily(
             "referral_taken_back",
             "What was counted as looked, closed, closed_unlooked or forwarded, and did not happen, as a return showed "
@@ -179,17 +211,6 @@ class LedgerMetrics(Collector):
                 number = sum(self._counted(f"{name}{TAKEN_BACK}", desk.id, "", code) for code in codes)
                 back.add_metric([desk.id, name], number)
         yield back
-        for name, meaning in (
-            ("time_to_look", "From arrival to the first look"),
-            ("time_to_close", "From arrival to closing"),
-        ):
-            times = HistogramMetricFamily(f"referral_{name}_seconds", meaning, labels=["lane"])
-            for lane in Lane:
-                bounds = [*map(str, TIME_BOUNDS_S), "+Inf"]
-                numbers = accumulate(self._counted(name, "", lane, bound) for bound in bounds)
-                buckets = list(zip(bounds, map(float, numbers), strict=True))
-                times.add_metric([lane], buckets, self._counted(name, "", lane, "sum"))
-            yield times
 
     def _rerouted(self) -> Iterator[Metric]:
         commands = CounterMetricFamily(
