@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum
 
 from policy.configuration import Configuration
 from schemas import topics
 from schemas.codes import Lane
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a topic's records are."""
 
-    QUEUE = auto()
-    RECEIPT = auto()
-    STATUS = auto()
-    TRACK = auto()
-    NOTICE = auto()
+    QUEUE = "queue"
+    RECEIPT = "receipt"
+    STATUS = "status"
+    TRACK = "track"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
