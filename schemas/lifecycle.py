@@ -43,9 +43,12 @@ A state that says somebody looked (shelved, in hand) is reached only where someb
 _LOOKS: Final = frozenset({StatusType.LOOKED, StatusType.SHELVED, StatusType.TAKEN_UP})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
-    """What counts of a status event. `at_ms`: the broker's time of it, Unix ms; a desk's own clock decides nothing."""
+    """What counts of a status event. `at_ms`: the broker's time of it, Unix ms; a desk's own clock decides nothing.
+
+    Neither this nor a course is ever changed; to freeze them would take three times as long to make one.
+    """
 
     event: StatusType
     role: ActorRole
@@ -74,7 +77,7 @@ class Closing(NamedTuple):
     returned_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Course:
     """How far a desk's events brought an entry. `tenure`: its stay at the desk, from 1, as far as chains tell.
 

@@ -6,12 +6,14 @@ Reading order within the batch is that of the topics; between topics any order g
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Final
 
 from policy.desks import UNROUTABLE
 from schemas.codes import ActorRole, EntryState, Lane, Outcome
 from schemas.lifecycle import MAX_STEPS, Closing, Course, Step
 from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
-from services.ledger.history import History, MomentKey, moments, replace_moments
+from services.ledger.history import History, MomentKey, moments, replace_course, replace_moments
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
 from services.ledger.openings import Openings
 from services.ledger.rejections import Rejections
@@ -68,11 +70,15 @@ class Batch:
         self.waiting = Waiting()
         self.rejections = Rejections(known, self.tallies)
         self.reroutes = Reroutes(known.refusals, self.counters)
+        self.retold: set[str] = set()
+        """Keys of entries of which a queue record said something, or that are erased: more changed than `ACTED`."""
         self._before: dict[str, Before] = {}
+        self._told: dict[str, Course | None] = {}
+        """Of those that were there and may be told otherwise now: what their events said."""
         self._moments: dict[str, tuple[MomentKey, ...]] = {}
-        """Of those that were there and may have others now: as they were."""
+        """Of those of them that a queue record is about: as they were."""
         self._closings: dict[str, tuple[Closing, ...]] = {}
-        """Of the same, where they have any: those that were told."""
+        """Of those whose events told of any: these."""
         self.surplus: Counter[str] = Counter()
         """Desk → status events that were one too many for their entry."""
         self._fresh: Counter[str] = Counter()
@@ -103,6 +109,7 @@ class Batch:
             meaning = Meaning.OPENED
         else:
             self._touch(entry, may_move=True)
+            self._retell(entry)
             meaning = absorb(entry, arrival)
             self._terms.settle_term(entry)
             renew(entry, self._now_ms)
@@ -220,6 +227,7 @@ class Batch:
     def expire(self, entry: Entry) -> None:
         """Its term is over."""
         self._touch(entry)
+        self.retold.add(entry.key)
         erase(entry, self._now_ms)
 
     def miss(self, entry: Entry) -> None:
@@ -245,8 +253,10 @@ class Batch:
                 continue
             course = self._settle(entry) if key in self._unsettled else None
             count(was, entry, self._closings.get(key, ()), course, self._slot_ms, self.tallies, self.counters)
-            if was is NOTHING or course is not None:
+            if was is NOTHING or key in self._moments:
                 replace_moments(self.history, self._moments.get(key, ()), moments(entry, course, self._slot_ms))
+            elif course is not None and entry.met:
+                replace_course(self.history, entry, self._told[key], course, self._slot_ms)
             if was.state == EntryState.WAITING:
                 self.waiting.leave(was.tallies[0][1:3], was.tallies[0].slot)
             if entry.state == EntryState.WAITING:
@@ -276,7 +286,9 @@ class Batch:
         return found
 
     def _steps(self, entry: Entry) -> list[Step]:
-        events = sorted(self.known.events.get(entry.key, ()), key=lambda placed: placed.place)
+        events = self.known.events.get(entry.key, ())
+        if len(events) > 1:
+            events = sorted(events, key=_PLACE)
         return [placed.reported.step for placed in events]
 
     def _said(self, was: Before, entry: Entry, course: Course | None) -> list[Message]:
@@ -302,12 +314,22 @@ class Batch:
         key = entry.key
         if key not in self._before:
             self._before[key] = before(entry, self._slot_ms)
-        if may_move and key not in self._moments and self._before[key] is not NOTHING:
+        if may_move and key not in self._told and self._before[key] is not NOTHING:
             is_refused = refusals(key, self.known.refusals)
             told = course_of(entry, self._steps(entry), is_refused) if entry.events else None
-            self._moments[key] = tuple(moments(entry, told, self._slot_ms))
+            self._told[key] = told
             if told is not None and told.closings and entry.met:
                 self._closings[key] = told.closings[: entry.closings]  # fewer, if other rules told them
+
+    def _retell(self, entry: Entry) -> None:
+        """What its moments are, before a queue record changes it."""
+        key = entry.key
+        if key not in self.retold and self._before[key] is not NOTHING:
+            self._moments[key] = tuple(moments(entry, self._told[key], self._slot_ms))
+        self.retold.add(key)
+
+
+_PLACE: Final = attrgetter("place")
 
 
 def _rfc3339(unix_ms: int) -> str:

@@ -1,26 +1,32 @@
 """Entries as rows, by the driver alone: thousands in a transaction, of which SQLAlchemy would make a mapping each."""
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from schemas.codes import Disposition, Lane
+from services.ledger import tables
 from services.ledger.entry import Entry
+from services.ledger.rows import change_rows, insert, rows_with
 
 _COLUMNS: Final = tuple(column.name for column in fields(Entry) if column.name != "id")
 _CODES: Final = tuple(_COLUMNS.index(name) for name in ("lane", "state", "disposition"))
 READ: Final = (*_COLUMNS, "id")
 """As the fields of an entry."""
+_LANES: Final[dict[str, Lane]] = {lane.value: lane for lane in Lane}
 _read_columns: Final = attrgetter(*_COLUMNS)
 _TOLD: Final = _COLUMNS[: _COLUMNS.index("records")]
 """What a queue record says of its entry: the first columns."""
 _read_told: Final = attrgetter(*_TOLD)
 _LANE: Final = _TOLD.index("lane")
 _STATE: Final = _LANE + 1
+ACTED: Final = ("state", *_COLUMNS[_COLUMNS.index("events") : _COLUMNS.index("expired_ms")])
+"""What a desk's events and the clock change. The other columns are in indices, or as long as an envelope."""
+_read_acted: Final = attrgetter(*ACTED)
+_ACTED_CODES: Final = tuple(ACTED.index(name) for name in ("state", "disposition"))
 _SAME: Final = {column.name: column.default for column in fields(Entry) if column.name not in (*_TOLD, "id")} | {
     "records": 1
 }
@@ -37,39 +43,34 @@ _INSERT_PLAIN: Final = (
 )
 
 
-def rows_of(connection: Connection, keys: Collection[str]) -> Iterable[Row[Any]]:
-    """The entries that are there, as `READ`. By the driver alone: most of what a batch names is not there yet."""
-    if not keys:
-        return ()
-    names, found = ", ".join(READ), list(keys)
-    if connection.dialect.name == "postgresql":
-        statement, asked = f"SELECT {names} FROM entries WHERE key = ANY(%s)", (found,)  # noqa: S608 - names of ours
-        return connection.exec_driver_sql(statement, asked).all()
-    listed = "SELECT value FROM json_each(?)"
-    statement = f"SELECT {names} FROM entries WHERE key IN ({listed})"  # noqa: S608 - as above
-    return connection.exec_driver_sql(statement, (json.dumps(found),)).all()
+def rows_of(connection: Connection, keys: Collection[str]) -> Iterable[Sequence[Any]]:
+    """The entries that are there, as `READ`."""
+    return rows_with(connection, tables.entries, READ, keys)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Sequence[Any]) -> Entry:
     """Of a row as `READ`. SQLite's driver has no truth values."""
-    values: Iterable[Any] = row
-    entry = Entry(*values)
-    entry.lane = Lane(entry.lane)
+    entry = Entry(*row)
+    entry.lane = _LANES[entry.lane]
     if entry.disposition is not None:
         entry.disposition = Disposition(entry.disposition)
     entry.withdrawn, entry.unlooked, entry.missed = bool(entry.withdrawn), bool(entry.unlooked), bool(entry.missed)
     return entry
 
 
-def save_entries(connection: Connection, changed: Iterable[Entry]) -> None:
-    """Add those without an `id`, change the others."""
+def save_entries(connection: Connection, changed: Iterable[Entry], retold: Container[str]) -> None:
+    """Add those without an `id`, change the others. `retold`: keys of those that changed in more than `ACTED`."""
     is_postgresql = connection.dialect.name == "postgresql"
     plain: list[tuple[Any, ...]] = []
     new: list[tuple[Any, ...]] = []
-    old: list[tuple[Any, ...]] = []
+    acted: list[tuple[Any, ...]] = []
+    other: list[tuple[Any, ...]] = []
     for entry in changed:
         if entry.id is not None:
-            old.append((*_values(entry), entry.id))
+            if entry.key in retold:
+                other.append((*_values(entry), entry.id))
+            else:
+                acted.append((*_texts(_read_acted(entry), _ACTED_CODES), entry.id))
         elif is_postgresql or not _is_plain(entry):
             new.append(_values(entry))
         else:
@@ -77,21 +78,14 @@ def save_entries(connection: Connection, changed: Iterable[Entry]) -> None:
             plain.append(
                 (*values[:_LANE], str.__str__(values[_LANE]), str.__str__(values[_STATE]), *values[_STATE + 1 :])
             )
-    names = ", ".join(_COLUMNS)
-    if new and is_postgresql:
-        driver: Any = connection.connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY entries ({names}) FROM STDIN") as copy:
-            for row in new:
-                copy.write_row(row)
-    elif new:
-        marks = ", ".join("?" * len(_COLUMNS))
-        connection.exec_driver_sql(f"INSERT INTO entries ({names}) VALUES ({marks})", new)  # noqa: S608 - names of ours
+    insert(connection, tables.entries, _COLUMNS, new)
     if plain:
         connection.exec_driver_sql(_INSERT_PLAIN, plain)
-    if old:
+    change_rows(connection, tables.entries, ACTED, acted)
+    if other:
         mark = "%s" if is_postgresql else "?"
         sets = ", ".join(f"{name} = {mark}" for name in _COLUMNS)
-        connection.exec_driver_sql(f"UPDATE entries SET {sets} WHERE id = {mark}", old)  # noqa: S608 - names of ours
+        connection.exec_driver_sql(f"UPDATE entries SET {sets} WHERE id = {mark}", other)  # noqa: S608 - names of ours
 
 
 def _is_plain(entry: Entry) -> bool:
@@ -100,9 +94,14 @@ def _is_plain(entry: Entry) -> bool:
 
 
 def _values(entry: Entry) -> tuple[Any, ...]:
-    """A row in the order of `_COLUMNS`. Codes as plain text: a driver takes a subclass of it the long way round."""
-    row = list(_read_columns(entry))
-    for place in _CODES:
+    """A row in the order of `_COLUMNS`."""
+    return _texts(_read_columns(entry), _CODES)
+
+
+def _texts(values: Sequence[Any], codes: Iterable[int]) -> tuple[Any, ...]:
+    """Those at these places as plain text: a driver takes a subclass of it the long way round."""
+    row = list(values)
+    for place in codes:
         if row[place] is not None:
             row[place] = str.__str__(row[place])
     return tuple(row)

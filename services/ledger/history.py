@@ -70,6 +70,20 @@ def replace_moments(history: History, was: Iterable[MomentKey], now: Iterable[Mo
         history[key] += 1
 
 
+def replace_course(history: History, entry: Entry, told: Course | None, course: Course, slot_ms: int) -> None:
+    """The same for one of which no queue record changed anything: only what its events say, before and now."""
+    was = (told.looks_ms, told.closings) if told is not None else ((), ())
+    now = course.looks_ms, course.closings
+    if was == now:
+        return
+    desk, lane, width = entry.desk, str.__str__(entry.lane), slot_ms * SPAN_SLOTS
+    for number, (looks_ms, closings) in ((-1, was), (1, now)):
+        for at_ms in looks_ms:
+            history[MomentKey(desk, lane, at_ms // width * width, LOOKED)] += number
+        for closing in closings:
+            history[MomentKey(desk, lane, closing.at_ms // width * width, CLOSED)] += number
+
+
 class Span(NamedTuple):
     """How many entries came in a span of time, were looked at for the first time in it, and were closed in it."""
 

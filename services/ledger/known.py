@@ -12,9 +12,9 @@ from services.ledger.values import Receipted, Reported
 ACCEPTED: Final = (Outcome.ROUTED, Outcome.AMENDED, Outcome.WITHDRAWN, Outcome.UNROUTABLE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Placed:
-    """A status event with its offset in the desk's topic."""
+    """A status event with its offset in the desk's topic. Not frozen, as an arrival is not."""
 
     reported: Reported
     place: int

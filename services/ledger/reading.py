@@ -236,4 +236,4 @@ def _held_to(model: type[Event], value: bytes | None, max_bytes: int = MAX_EVENT
 
 def _identity(event: StatusEvent | TrackEvent) -> str:
     """The same event sent twice has the same: its content decides, since headers are the sender's to leave out."""
-    return sha256(event.model_dump_json().encode()).hexdigest()[:32]
+    return sha256(event.__pydantic_serializer__.to_json(event)).hexdigest()[:32]

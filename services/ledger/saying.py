@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from msgspec import Struct
+from msgspec.json import Encoder
+
 from schemas import topics
 from schemas.codes import (
     ACTION_DISPOSITIONS,
@@ -18,7 +21,7 @@ from schemas.codes import (
     RerouteAction,
 )
 from schemas.envelope import Envelope
-from schemas.records import MAX_DESKS, OutcomeEvent, RerouteCommand, serialise
+from schemas.records import MAX_DESKS, RerouteCommand, serialise
 from services.ledger.entry import Entry, rank_of
 from services.ledger.tally import Before
 
@@ -48,6 +51,19 @@ class Message:
     value: bytes
 
 
+class _Outcome(Struct):
+    """`schemas.records.OutcomeEvent`, of what was held to its contract when it was read: thousands in a transaction."""
+
+    partner: str
+    report: str
+    desk: str
+    outcome_class: OutcomeClass
+    at: str
+
+
+_ENCODER: Final = Encoder()
+
+
 def outcomes(was: Before, entry: Entry, rfc3339: str, now_ms: int) -> list[Message]:
     """What the partner learns of this change, coarsely."""
     if not entry.met:
@@ -70,11 +86,7 @@ def outcomes(was: Before, entry: Entry, rfc3339: str, now_ms: int) -> list[Messa
             _identity("outcome", entry.key, word, number),
             OUTCOME,
             now_ms,
-            serialise(
-                OutcomeEvent(
-                    partner=entry.partner, report=entry.report, desk=entry.desk, outcome_class=word, at=rfc3339
-                )
-            ),
+            _ENCODER.encode(_Outcome(entry.partner, entry.report, entry.desk, word, rfc3339)),
         )
         for word, number in said
     ]
@@ -86,8 +98,10 @@ def pass_on(entry: Entry, by: ActorRole, now_ms: int) -> Message | None:
     Sets `passed`: what was passed on, and in the how-manieth forwarding. `by`: who forwarded it, so that the same
     command said again is the same.
     """
+    if entry.state != EntryState.FORWARDED or entry.envelope is None:
+        return None
     occasion = f"{rank_of(entry)} {entry.forwards}"
-    if entry.state != EntryState.FORWARDED or entry.passed == occasion or entry.envelope is None:
+    if entry.passed == occasion:
         return None
     assert entry.forwarded_to is not None  # the event forwarded names a desk
     entry.passed = occasion

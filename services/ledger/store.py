@@ -1,8 +1,9 @@
 """What a batch needs from the database, and what it leaves there: one load, one save, in one transaction."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, func, literal, or_, select
 
@@ -16,9 +17,9 @@ from services.ledger.history import ARRIVED, CLOSED, LOOKED, span_ms
 from services.ledger.known import Known, Placed, Rejected, ReportKey
 from services.ledger.noticing import Group, Told
 from services.ledger.reroutes import Asked, Refusal
-from services.ledger.rows import add_to, in_chunks, insert, set_rows, upsert
+from services.ledger.rows import add_to, in_chunks, insert, plain, rows_with, set_rows, upsert
 from services.ledger.saying import Amendment, Message
-from services.ledger.streams import Stream, StreamKey
+from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.values import Reported, Tracked
 
 Positions = Mapping[tuple[str, int], int]
@@ -31,10 +32,8 @@ def load(connection: Connection, keys: Collection[str], reports: Collection[Repo
         _add(known, row)
     _load_reports(connection, known, reports)
     speaking = {key for key, entry in known.entries.items() if entry.events}
-    statement = select(tables.events).order_by(tables.events.c.place)
-    for row in in_chunks(connection, speaking, lambda some: statement.where(tables.events.c.key.in_(some))):
-        entry = known.entries[row.key]
-        known.events.setdefault(row.key, []).append(_placed(row, entry))
+    for key, *said in rows_with(connection, tables.events, _EVENT, speaking, "place"):
+        known.events.setdefault(key, []).append(_placed(known.entries[key], *said))
     return known
 
 
@@ -125,11 +124,11 @@ def _reroute_row(found: Refusal | Asked, rank: str | None) -> dict[str, Any]:
 
 def save(connection: Connection, batch: Batch, streams: Mapping[StreamKey, Stream], positions: Positions) -> None:
     """All that a finished batch changed, and how far the topics are read."""
-    save_entries(connection, batch.changed)
-    insert(connection, tables.events, [_event_row(placed) for placed in batch.new_events])
-    insert(connection, tables.tracks, [_track_row(tracked) for tracked in batch.new_tracks])
+    save_entries(connection, batch.changed, batch.retold)
+    insert(connection, tables.events, _EVENT, [_event_row(placed) for placed in batch.new_events])
+    insert(connection, tables.tracks, _TRACK, [_track_row(tracked) for tracked in batch.new_tracks])
     save_messages(connection, batch.messages)
-    insert(connection, tables.gaps, [{**key._asdict(), **gap._asdict()} for key, gap in batch.gaps])
+    insert(connection, tables.gaps, (*StreamKey._fields, *Gap._fields), [(*key, *gap) for key, gap in batch.gaps])
     add_to(connection, tables.tallies, batch.tallies)
     add_to(connection, tables.counters, batch.counters)
     add_to(connection, tables.history, batch.history)
@@ -178,45 +177,61 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
         )
 
 
-def _add(known: Known, row: Row[Any]) -> Entry:
-    entry = known.entries.get(row.key)
+def _add(known: Known, row: Sequence[Any]) -> Entry:
+    key = row[_KEY]
+    entry = known.entries.get(key)
     if entry is None:
-        entry = known.entries[row.key] = entry_of(row)
+        entry = known.entries[key] = entry_of(row)
     return entry
 
 
-def _placed(row: Row[Any], entry: Entry) -> Placed:
-    disposition = None if row.disposition is None else Disposition(row.disposition)
-    step = Step(StatusType(row.event), ActorRole(row.role), row.at_ms, disposition, row.forwarded_to)
-    return Placed(
-        Reported(row.key, entry.partner, entry.report, entry.desk, step, row.said_ms, row.identity), row.place
+_KEY: Final = READ.index("key")
+
+
+def _placed(
+    entry: Entry,
+    identity: str,
+    event: str,
+    role: str,
+    disposition: str | None,
+    to: str | None,
+    at_ms: int,
+    said_ms: int,
+    place: int,
+) -> Placed:
+    said = None if disposition is None else Disposition(disposition)
+    step = Step(_TYPES[event], _ROLES[role], at_ms, said, to)
+    return Placed(Reported(entry.key, entry.partner, entry.report, entry.desk, step, said_ms, identity), place)
+
+
+_TYPES: Final = {code.value: code for code in StatusType}
+_ROLES: Final = {code.value: code for code in ActorRole}
+_EVENT: Final = ("key", "identity", "event", "role", "disposition", "forwarded_to", "at_ms", "said_ms", "place")
+_TRACK: Final = ("key", "identity", "step", "role", "from_day", "until", "at_ms", "said_ms")
+_MESSAGE: Final = ("topic", "key", "identity", "event_type", "at_ms", "value")
+
+
+def _event_row(placed: Placed) -> tuple[Any, ...]:
+    reported, step = placed.reported, placed.reported.step
+    disposition = step.disposition
+    return (
+        reported.key,
+        reported.identity,
+        str.__str__(step.event),
+        str.__str__(step.role),
+        None if disposition is None else str.__str__(disposition),
+        step.to,
+        step.at_ms,
+        reported.said_ms,
+        placed.place,
     )
 
 
-def _event_row(placed: Placed) -> dict[str, Any]:
-    reported, step = placed.reported, placed.reported.step
-    return {
-        "key": reported.key,
-        "identity": reported.identity,
-        "event": step.event,
-        "role": step.role,
-        "disposition": step.disposition,
-        "forwarded_to": step.to,
-        "at_ms": step.at_ms,
-        "said_ms": reported.said_ms,
-        "place": placed.place,
-    }
+def _track_row(tracked: Tracked) -> tuple[Any, ...]:
+    return tuple(plain(getattr(tracked, name)) for name in _TRACK)
 
 
-def _track_row(tracked: Tracked) -> dict[str, Any]:
-    return {
-        name: getattr(tracked, name)
-        for name in ("key", "identity", "step", "role", "from_day", "until", "at_ms", "said_ms")
-    }
-
-
-def _message_row(message: Message) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in ("topic", "key", "identity", "event_type", "at_ms", "value")}
+_message_row: Final = attrgetter(*_MESSAGE)
 
 
 def _stream_row(key: StreamKey, stream: Stream) -> dict[str, Any]:
@@ -231,7 +246,7 @@ def save_told(connection: Connection, told: Mapping[Group, Told]) -> None:
 
 def save_messages(connection: Connection, messages: Iterable[Message]) -> None:
     """To be published."""
-    insert(connection, tables.outbox, [_message_row(message) for message in messages])
+    insert(connection, tables.outbox, _MESSAGE, [_message_row(message) for message in messages])
 
 
 def fill_history(connection: Connection, slot_ms: int, first_ms: int) -> None:

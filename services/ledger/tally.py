@@ -6,6 +6,7 @@ happen as is known now that a return was read, is counted again as taken back: a
 depends on the entries alone too.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -50,8 +51,8 @@ Counters = Counter[CounterKey]
 
 def weights(entry: Entry, slot_ms: int) -> Iterable[TallyKey]:
     """The tallies that this entry stands in, once each."""
-    state, desk, lane = entry.state, entry.desk, entry.lane.value
-    if not entry.met:
+    state, desk, lane = entry.state, entry.desk, str.__str__(entry.lane)
+    if not entry.records:
         return (TallyKey(ORPHAN, desk, "", entry.arrived_ms // slot_ms * slot_ms),)
     if state not in AGED:
         return (TallyKey(state, desk, lane, 0),)
@@ -122,15 +123,18 @@ def count(
         tallies[key] -= 1
     for key in weights(entry, slot_ms):
         tallies[key] += 1
-    if not entry.met:
+    if not entry.records:
         return
-    desk, lane = entry.desk, entry.lane.value
+    desk, lane = entry.desk, str.__str__(entry.lane)
     if course is not None:
-        if (looks := entry.looks - was.looks) > 0 and entry.looked_ms is not None:
-            _time(counters, "time_to_look", lane, entry.looked_ms - (course.returned_ms or entry.arrived_ms))
-        _add(counters, CounterKey("looked", desk, lane, ""), looks)
-        _count_closings(told, course.closings, entry, counters)
-        _add(counters, CounterKey("forwarded", desk, lane, ""), entry.forwards - was.forwards)
+        if looks := entry.looks - was.looks:
+            if looks > 0 and entry.looked_ms is not None:
+                _time(counters, "time_to_look", lane, entry.looked_ms - (course.returned_ms or entry.arrived_ms))
+            _add(counters, CounterKey("looked", desk, lane, ""), looks)
+        if course.closings != told:
+            _count_closings(told, course.closings, entry, counters)
+        if forwards := entry.forwards - was.forwards:
+            _add(counters, CounterKey("forwarded", desk, lane, ""), forwards)
     if entry.missed and not was.missed:
         counters[CounterKey("target_missed", desk, lane, "")] += 1
     if entry.state != was.state and entry.state == EntryState.EXPIRED:
@@ -139,9 +143,7 @@ def count(
 
 def _count_closings(told: Sequence[Closing], closings: Sequence[Closing], entry: Entry, counters: Counters) -> None:
     """A return that is read late puts closings between those that were told, and may make others of those."""
-    if closings == told:
-        return
-    desk, lane = entry.desk, entry.lane.value
+    desk, lane = entry.desk, str.__str__(entry.lane)
     found = Counter(closings)
     found.subtract(told)
     gone = {closing.at_ms for closing, number in found.items() if number < 0}
@@ -170,9 +172,10 @@ def _add(counters: Counters, key: CounterKey, number: int) -> None:
 TIME_BOUNDS_S: Final = (60, 900, 3_600, 14_400, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
 """Upper bounds of the two histograms of time, in seconds."""
 
+_BOUNDS: Final = (*map(str, TIME_BOUNDS_S), "+Inf")
+
 
 def _time(counters: Counters, name: str, lane: str, taken_ms: int) -> None:
     seconds = max(0, taken_ms // 1000)
-    bound = next((str(bound) for bound in TIME_BOUNDS_S if seconds <= bound), "+Inf")
-    counters[CounterKey(name, "", lane, bound)] += 1
+    counters[CounterKey(name, "", lane, _BOUNDS[bisect_left(TIME_BOUNDS_S, seconds)])] += 1
     counters[CounterKey(name, "", lane, "sum")] += seconds

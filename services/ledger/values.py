@@ -101,9 +101,12 @@ class Receipted:
     claims_urgent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reported:
-    """A status event. `said_ms` is by the desk's clock, the step's time by the broker's: ours decides."""
+    """A status event. `said_ms` is by the desk's clock, the step's time by the broker's: ours decides.
+
+    Not frozen, as an arrival is not.
+    """
 
     key: str
     partner: str

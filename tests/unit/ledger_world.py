@@ -10,6 +10,7 @@ from schemas.codes import EntryState, Lane, Outcome
 from schemas.envelope import Envelope
 from services.ledger.batch import Batch
 from services.ledger.entry import Entry, course_of
+from services.ledger.entry_rows import ACTED
 from services.ledger.history import History, moments
 from services.ledger.known import Known, Placed, Rejected, ReportKey, is_wide
 from services.ledger.reading import read_arrival, read_receipt, read_status
@@ -271,7 +272,11 @@ class Ledger:
     def _save(self, batch: Batch) -> Batch:
         batch.finish()
         for entry in batch.changed:
-            self.entries[entry.key] = replace(entry, id=entry.id or len(self.entries) + 1)
+            if entry.id is None or entry.key in batch.retold:
+                self.entries[entry.key] = replace(entry, id=entry.id or len(self.entries) + 1)
+            else:  # as the database does
+                acted = {name: getattr(entry, name) for name in ACTED}
+                self.entries[entry.key] = replace(self.entries[entry.key], **acted)
         for placed in batch.new_events:
             self.events.setdefault(placed.reported.key, []).append(placed)
         for report in batch.changed_amendments:

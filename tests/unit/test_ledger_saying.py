@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from schemas.codes import Action, ActorRole, Outcome, RerouteAction
-from schemas.records import OutcomeEvent, RerouteCommand
+from schemas.records import OutcomeEvent, RerouteCommand, serialise
 from services.ledger.reading import read_arrival
 from services.ledger.saying import Message
 from services.ledger.values import Arrival
@@ -36,6 +36,13 @@ def carried_out(message: Message, at_ms: int = NOW_MS + 5000) -> Arrival:
     found = read_arrival(stop.desk, decision.route.lane, decision.form, headers.items())
     assert isinstance(found, Arrival)
     return found
+
+
+def test_an_outcome_is_written_as_its_contract_writes_it() -> None:
+    ledger = Ledger().each(arrival(), status("taken_up"), status("closed", place=1, disposition="no_offence"))
+    assert ledger.outcomes()
+    for message in ledger.outcomes():
+        assert serialise(OutcomeEvent.model_validate_json(message.value)) == message.value
 
 
 def outcome_classes(ledger: Ledger) -> list[str]:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Engine, select
@@ -33,11 +32,15 @@ def insert(source: str, target: str) -> float:
 
 
 def _chunks(engine: Engine) -> Iterator[list[tuple[Any, ...]]]:
-    with engine.connect() as connection:
-        found = connection.execution_options(yield_per=ROWS).execute(select(*_columns()))
-        rows = map(tuple, found)
-        while some := list(islice(rows, ROWS)):
-            yield some
+    """Each in a transaction of its own: a ledger's connection must not stand idle in one."""
+    key, last = tables.entries.c.id, 0
+    while True:
+        with engine.connect() as connection:
+            found = connection.execute(select(key, *_columns()).where(key > last).order_by(key).limit(ROWS)).all()
+        if not found:
+            return
+        last = found[-1][0]
+        yield [tuple(row[1:]) for row in found]
 
 
 def _columns() -> Sequence[Any]:
