@@ -68,7 +68,7 @@ class Counted:
     def figures(self, *, active: bool = True, caught_up: bool = True) -> Figures:
         """What the ledger would have loaded."""
         figures = Figures()
-        figures.load(self.tallies.items(), self.counters, self.heard)
+        figures.load(sorted((*key, number) for key, number in self.tallies.items()), self.counters, self.heard)
         figures.spans.load(self.history, HOUR_MS, None)
         figures.active, figures.caught_up = active, caught_up
         figures.last_commit_ms = NOW_MS - 2_000

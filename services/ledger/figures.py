@@ -7,8 +7,9 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import inf
+from operator import itemgetter
 from threading import Lock
 from typing import Final
 
@@ -99,9 +100,12 @@ class Figures:
         self.spans = PastSpans()
 
     def load(
-        self, tallies: Iterable[tuple[TallyKey, int]], counters: Mapping[CounterKey, int], heard: Mapping[str, int]
+        self,
+        tallies: Iterable[tuple[str, str, str, int, int]],
+        counters: Mapping[CounterKey, int],
+        heard: Mapping[str, int],
     ) -> None:
-        """Begin with what the database holds; the tallies may be read on the way, since there may be a million.
+        """Begin with what the database holds. `tallies`: key and number, in order; read on the way, being millions.
 
         `spans` has a `load` of its own.
         """
@@ -112,7 +116,11 @@ class Figures:
             self._through.clear()
             self.oldest.clear()
             self.unanswered = {}
-            self._add(tallies)
+            for key, rows in groupby(tallies, itemgetter(0, 1, 2)):
+                known = [(slot, number) for _, _, _, slot, number in rows if number]
+                self.counts[key] = sum(number for _, number in known)
+                if key[0] in _BY_SLOT:
+                    self.slots[key] = Spans(*zip(*known, strict=True)) if known else Spans()
             self.counters = Counter(counters)
             self._changed_at.clear()
             self._loaded_at = self.version + 1

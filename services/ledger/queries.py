@@ -10,13 +10,12 @@ from schemas.codes import NoticeType
 from services.ledger import tables
 from services.ledger.history import MomentKey
 from services.ledger.noticing import Group, Told
+from services.ledger.rows import stream
 from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
 
 WHOLE: Final = "history_whole_from"
-STREAMED: Final = 10_000
-"""Rows fetched at once where there may be a million."""
 
 
 def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
@@ -43,16 +42,13 @@ def read_gaps(connection: Connection) -> list[tuple[StreamKey, Gap]]:
 
 def read_tallies(connection: Connection) -> dict[TallyKey, int]:
     """Every tally that is not zero."""
-    return dict(stream_tallies(connection))
+    found = stream_tallies(connection)
+    return {TallyKey(kind, desk, lane, slot): number for kind, desk, lane, slot, number in found if number}
 
 
-def stream_tallies(connection: Connection) -> Iterator[tuple[TallyKey, int]]:
-    """Every tally that is not zero, in the order of its key; never all in memory."""
-    table = tables.tallies
-    statement = select(table.c.kind, table.c.desk, table.c.lane, table.c.slot, table.c.number)
-    ordered = statement.where(table.c.number != 0).order_by(*table.primary_key.columns)
-    for kind, desk, lane, slot, number in connection.execute(ordered, execution_options={"yield_per": STREAMED}):
-        yield TallyKey(kind, desk, lane, slot), number
+def stream_tallies(connection: Connection) -> Iterator[tuple[str, str, str, int, int]]:
+    """Every tally in the order of its key, which stands before its number; never all in memory."""
+    return stream(connection, tables.tallies, (*TallyKey._fields, "number"), TallyKey._fields)
 
 
 def read_counters(connection: Connection) -> dict[CounterKey, int]:
@@ -90,14 +86,14 @@ def read_told(connection: Connection) -> dict[Group, Told]:
 
 def newest_waiting(connection: Connection, desk: str, lane: str, before_ms: int) -> int:
     """When the newest entry of the queue arrived that came before this and still waits, Unix ms; 0 where none does."""
-    table = tables.entries
-    found = connection.execute(
-        select(table.c.arrived_ms)
-        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, table.c.arrived_ms < before_ms)
-        .order_by(table.c.arrived_ms.desc())
-        .limit(1)
+    at_ms = tables.entries.c.arrived_ms
+    found = (
+        connection.execute(
+            select(at_ms).where(*_waiting(desk, lane, missed), at_ms < before_ms).order_by(at_ms.desc()).limit(1)
+        ).scalar()
+        for missed in (False, True)
     )
-    return found.scalar() or 0
+    return max(at_ms or 0 for at_ms in found)
 
 
 def supervisions_ending(connection: Connection, first_day: str, last_day: str) -> dict[str, tuple[int, str]]:
@@ -122,46 +118,35 @@ def supervisions_ending(connection: Connection, first_day: str, last_day: str) -
 
 def due(connection: Connection, desk: str, lane: str, arrived_ms: range, limit: int) -> list[str]:
     """Keys of entries still waiting that arrived in this span and are not counted as missed, the oldest first."""
-    table = tables.entries
+    table, at_ms = tables.entries, tables.entries.c.arrived_ms
+    unmissed = _waiting(desk, lane, missed=False)
     found = connection.execute(
         select(table.c.key)
-        .where(*_unmissed(desk, lane), table.c.arrived_ms >= arrived_ms.start, table.c.arrived_ms < arrived_ms.stop)
-        .order_by(table.c.arrived_ms)
+        .where(*unmissed, at_ms >= arrived_ms.start, at_ms < arrived_ms.stop)
+        .order_by(at_ms)
         .limit(limit)
     )
     return list(found.scalars())
 
 
-def next_unmissed(connection: Connection, desk: str, lane: str, from_ms: int) -> int | None:
-    """When the first entry from then on arrived (Unix ms) that waits and is not counted as missed."""
+def first_waiting(connection: Connection, desk: str, lane: str, from_ms: int = 0, *, missed: bool) -> int | None:
+    """When the first entry from then on arrived (Unix ms) that waits and is, or is not, counted as missed."""
+    at_ms = tables.entries.c.arrived_ms
+    found = select(at_ms).where(*_waiting(desk, lane, missed), at_ms >= from_ms).order_by(at_ms).limit(1)
+    return connection.execute(found).scalar()
+
+
+def oldest_waiting(connection: Connection, desk: str, lane: str) -> int | None:
+    """When the one that waits longest arrived (Unix ms)."""
+    found = (first_waiting(connection, desk, lane, missed=missed) for missed in (False, True))
+    return min((at_ms for at_ms in found if at_ms is not None), default=None)
+
+
+def _waiting(desk: str, lane: str, missed: bool) -> Sequence[ColumnElement[bool]]:
+    """As the index has them: asked without `missed`, a database would sort the whole queue."""
     table = tables.entries
-    return connection.execute(
-        select(table.c.arrived_ms)
-        .where(*_unmissed(desk, lane), table.c.arrived_ms >= from_ms)
-        .order_by(table.c.arrived_ms)
-        .limit(1)
-    ).scalar()
-
-
-def oldest_unmissed(connection: Connection, desk: str, lane: str, unmissed: int, missed: int) -> int | None:
-    """As the first, of all. The numbers of both kinds say from which end of the queue it is sooner found."""
-    if not unmissed:
-        return None
-    if unmissed > missed:
-        return next_unmissed(connection, desk, lane, 0)
-    table = tables.entries
-    return connection.execute(
-        select(table.c.arrived_ms)
-        .where(*_unmissed(desk, lane))
-        .order_by(table.c.arrived_ms.desc())
-        .offset(unmissed - 1)
-        .limit(1)
-    ).scalar()
-
-
-def _unmissed(desk: str, lane: str) -> Sequence[ColumnElement[bool]]:
-    table = tables.entries
-    return table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, ~table.c.missed
+    is_missed = table.c.missed if missed else ~table.c.missed
+    return table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, is_missed
 
 
 def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
@@ -174,17 +159,6 @@ def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
         .limit(limit)
     )
     return list(found.scalars())
-
-
-def oldest_waiting(connection: Connection, desk: str, lane: str) -> int | None:
-    """When the one that waits longest arrived (Unix ms)."""
-    table = tables.entries
-    return connection.execute(
-        select(table.c.arrived_ms)
-        .where(table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane)
-        .order_by(table.c.arrived_ms)
-        .limit(1)
-    ).scalar()
 
 
 def unanswered(connection: Connection) -> dict[str, tuple[int, int]]:

@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 _ENCODER: Final = msgspec.json.Encoder()
+STREAMED: Final = 10_000
+"""Rows that a server sends at once where there may be millions."""
 CHUNK: Final = 500
 """Keys asked for at once."""
 
@@ -40,6 +42,19 @@ def rows_with(
         asked = _ENCODER.encode(list(keys)).decode()
     found: Iterable[Sequence[Any]] = driver.execute(statement, (asked,)).fetchall()
     return found
+
+
+def stream(connection: Connection, table: Table, names: Sequence[str], order: Sequence[str]) -> Iterator[Any]:
+    """Every row as the values of the names, in order: there may be millions, and they are never all in memory."""
+    statement = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(order)}"  # noqa: S608 - names of ours
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        with driver.cursor(name="streamed") as cursor:
+            cursor.itersize = STREAMED
+            cursor.execute(statement)
+            yield from cursor
+    else:
+        yield from driver.execute(statement)
 
 
 def insert(connection: Connection, table: Table, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:

@@ -26,7 +26,6 @@ from services.ledger.loading import HeldBack, load_for
 from services.ledger.publisher import Publisher
 from services.ledger.reading import read_receipt
 from services.ledger.settling import settle_anew, settled, unsettled
-from services.ledger.tally import OVERDUE
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
 from services.ledger.values import FaultKind, Receipted
@@ -228,8 +227,7 @@ class Session:
             found = queries.oldest_waiting(connection, desk, lane)
             assert found is not None  # its tally says so
             oldest[desk, lane] = found
-            missed = self._figures.counts[OVERDUE, desk, lane]
-            if (found := queries.oldest_unmissed(connection, desk, lane, number - missed, missed)) is not None:
+            if (found := queries.first_waiting(connection, desk, lane, missed=False)) is not None:
                 unmissed[desk, lane] = found
         return Waits(oldest, unmissed)
 
@@ -245,7 +243,7 @@ class Session:
                 missed += queries.due(connection, *queue, span, SWEPT - len(missed))
                 if len(missed) >= SWEPT:
                     break
-                self._waits.counted(queue, queries.next_unmissed(connection, *queue, span.stop))
+                self._waits.counted(queue, queries.first_waiting(connection, *queue, span.stop, missed=False))
         if not ended and not missed:
             return False
         with writing(self._engine, self._epoch, now_ms) as connection:

@@ -6,7 +6,7 @@ long.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 
 class Spans(Mapping[int, int]):
@@ -14,9 +14,10 @@ class Spans(Mapping[int, int]):
 
     __slots__ = ("_numbers", "_starts")
 
-    def __init__(self) -> None:
-        self._starts = array("q")
-        self._numbers = array("q")
+    def __init__(self, starts: Iterable[int] = (), numbers: Iterable[int] = ()) -> None:
+        """`starts`: in order, each once, with the number of each, none of them 0."""
+        self._starts = array("q", starts)
+        self._numbers = array("q", numbers)
 
     def __getitem__(self, start_ms: int) -> int:
         place = bisect_left(self._starts, start_ms)

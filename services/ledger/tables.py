@@ -2,7 +2,8 @@
 
 Two kinds: what is true of each referral (`entries`, `events`, `tracks`, `rejections`, `amendments`, `reroutes`), and
 what is counted (`tallies`, `counters`, `history`, `streams`, `gaps`). Both change in one transaction, with `positions`
-and `outbox`.
+and `outbox`. Where a key and a number is all there is, SQLite keeps the rows in the key's own tree
+(`sqlite_with_rowid`): they are read in its order, and written once.
 """
 
 from typing import Final
@@ -57,6 +58,7 @@ positions: Final = Table(
     Column("topic", String(128), primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("next_offset", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 entries: Final = Table(
@@ -101,6 +103,7 @@ Index(
     "ix_entries_waiting",
     entries.c.desk,
     entries.c.lane,
+    entries.c.missed,
     entries.c.arrived_ms,
     sqlite_where=entries.c.state == "waiting",
     postgresql_where=entries.c.state == "waiting",
@@ -191,6 +194,7 @@ tallies: Final = Table(
     Column("lane", String(8), primary_key=True),
     Column("slot", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """How many entries are so now: by state and slot of arrival, and what else depends on the entries alone."""
 
@@ -202,6 +206,7 @@ counters: Final = Table(
     Column("lane", String(8), primary_key=True),
     Column("code", String(32), primary_key=True),
     Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """How often something happened: these only grow. What belongs to no desk or lane has an empty text there."""
 
@@ -213,6 +218,7 @@ history: Final = Table(
     Column("slot", BigInteger, primary_key=True, autoincrement=False),
     Column("what", String(8), primary_key=True),
     Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Arrivals, first looks and closings by span of the broker's time of each (`services.ledger.history`), thirty days."""
 
@@ -228,6 +234,7 @@ streams: Final = Table(
     Column("missing", BigInteger, nullable=False),
     Column("doubled", BigInteger, nullable=False),
     Column("receipts", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Of each (queue, ingress partition): its running numbers, and how many receipts name it."""
 

@@ -10,7 +10,7 @@ from services.ledger.metrics import LedgerMetrics
 from services.ledger.page.ages import Band, bands, count_bands, say_age, say_share
 from services.ledger.page.view import DeskView, Drain, Sign, World, drain, look
 from services.ledger.spans import Spans
-from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE, TallyKey
+from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE
 from tests.ledger_world import HOUR_MS, NOW_MS, Counted, configured, with_unreporting, world
 
 WEEK_MS = 7 * DAY_MS
@@ -53,9 +53,7 @@ def test_a_desk_where_nothing_waits_has_nothing_to_say() -> None:
 
 def test_what_only_status_events_speak_of_is_an_orphan_from_a_day_on() -> None:
     figures = Figures()
-    figures.load(
-        {TallyKey(ORPHAN, "aa", "", NOW_MS): 2, TallyKey(ORPHAN, "aa", "", NOW_MS + HOUR_MS): 1}.items(), {}, {}
-    )
+    figures.load([(ORPHAN, "aa", "", NOW_MS, 2), (ORPHAN, "aa", "", NOW_MS + HOUR_MS, 1)], {}, {})
     desk = Desk("aa", "Aa")
     configuration, held = configured(desk), frozenset({"aa"})
     registry = CollectorRegistry()
