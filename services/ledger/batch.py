@@ -4,16 +4,17 @@ Reading order within the batch is that of the topics; between topics any order g
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final
 
 from policy.desks import UNROUTABLE
 from schemas.codes import ActorRole, EntryState, Lane, Outcome
-from schemas.lifecycle import MAX_STEPS, Closing, Course, Step
-from services.ledger.entry import Entry, Meaning, absorb, course_of, erase, opened, rank_of, renew, settle, unmet
-from services.ledger.history import History, MomentKey, moments, replace_course, replace_moments
+from schemas.lifecycle import MAX_STEPS, Course, Step
+from services.ledger.changes import Changes
+from services.ledger.entry import Entry, Meaning, absorb, erase, opened, rank_of, renew, settle, unmet
+from services.ledger.history import History
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
 from services.ledger.openings import Openings
 from services.ledger.rejections import Rejections
@@ -26,8 +27,6 @@ from services.ledger.tally import (
     CounterKey,
     Counters,
     Tallies,
-    before,
-    count,
 )
 from services.ledger.terms import Terms
 from services.ledger.values import Arrival, FaultKind, Receipted, Tracked, entry_key
@@ -70,15 +69,7 @@ class Batch:
         self.waiting = Waiting()
         self.rejections = Rejections(known, self.tallies)
         self.reroutes = Reroutes(known.refusals, self.counters)
-        self.retold: set[str] = set()
-        """Keys of entries of which a queue record said something, or that are erased: more changed than `ACTED`."""
-        self._before: dict[str, Before] = {}
-        self._told: dict[str, Course | None] = {}
-        """Of those that were there and may be told otherwise now: what their events said."""
-        self._moments: dict[str, tuple[MomentKey, ...]] = {}
-        """Of those of them that a queue record is about: as they were."""
-        self._closings: dict[str, tuple[Closing, ...]] = {}
-        """Of those whose events told of any: these."""
+        self._changes = Changes(slot_ms, self._steps, lambda key: refusals(key, known.refusals))
         self.surplus: Counter[str] = Counter()
         """Desk → status events that were one too many for their entry."""
         self._fresh: Counter[str] = Counter()
@@ -96,7 +87,12 @@ class Batch:
     @property
     def changed(self) -> Iterable[Entry]:
         """Every entry that was made or changed; those without an `id` are new."""
-        return (self.known.entries[key] for key in self._before)
+        return (self.known.entries[key] for key in self._changes.before)
+
+    @property
+    def retold(self) -> Container[str]:
+        """Keys of those of them that changed in more than `entry_rows.ACTED`."""
+        return self._changes.retold
 
     def arrive(self, arrival: Arrival) -> None:
         """A queue record: opens a stay, amends or repeats, and is counted as one of these in its queue."""
@@ -108,8 +104,7 @@ class Batch:
             self._terms.settle_term(entry)
             meaning = Meaning.OPENED
         else:
-            self._touch(entry, may_move=True)
-            self._retell(entry)
+            self._changes.retell(entry)
             meaning = absorb(entry, arrival)
             self._terms.settle_term(entry)
             renew(entry, self._now_ms)
@@ -122,7 +117,7 @@ class Batch:
 
     def _add(self, entry: Entry) -> Entry:
         self.known.entries[entry.key] = entry
-        self._before[entry.key] = NOTHING
+        self._changes.made(entry)
         desks = self.known.desks
         if desks and (found := desks.get((entry.partner, entry.report))) is not None:
             found.add(entry.desk)
@@ -169,7 +164,7 @@ class Batch:
         assert receipt.command is not None  # asked before
         key = None if receipt.report is None else entry_key(receipt.partner, receipt.report, receipt.command.desk)
         if key is not None and (entry := self.known.entries.get(key)) is not None:
-            self._touch(entry, may_move=True)  # before the answer is known
+            self._changes.move(entry)  # before the answer is known
         key = self.reroutes.answer(receipt)
         if key is not None and key in self.known.entries:
             self._unsettled.add(key)
@@ -184,7 +179,7 @@ class Batch:
         self.changed_amendments.add(report)
         for desk in self.known.desks.get(report, ()):
             if (entry := self.known.entries.get(entry_key(*report, desk))) is not None:
-                self._touch(entry)
+                self._changes.touch(entry)
 
     def report(self, placed: Placed) -> None:
         """A status event of a desk."""
@@ -206,7 +201,7 @@ class Batch:
         if entry is None:
             entry = self._add(unmet(reported.key, reported.partner, reported.report, desk))
             entry.arrived_ms = at_ms
-        self._touch(entry, may_move=True)
+        self._changes.move(entry)
         events.append(placed)
         said.add(reported.identity)
         self.new_events.append(placed)
@@ -226,25 +221,24 @@ class Batch:
 
     def expire(self, entry: Entry) -> None:
         """Its term is over."""
-        self._touch(entry)
-        self.retold.add(entry.key)
+        self._changes.erase(entry)
         erase(entry, self._now_ms)
 
     def miss(self, entry: Entry) -> None:
         """The time to look passed, and nobody has looked."""
-        self._touch(entry)
+        self._changes.touch(entry)
         entry.missed = True
 
     def reconsider(self, entry: Entry) -> None:
         """Nothing new is said of it, but the rules by which it was settled were others."""
-        self._touch(entry, may_move=True)
+        self._changes.move(entry)
         self._unsettled.add(entry.key)
 
     def finish(self) -> None:
         """Settle what was touched, once each: counts, outcomes, commands."""
         amended = bool(self.known.amendments)
         openings = Openings(self._slot_ms)
-        for key, was in self._before.items():
+        for key, was in self._changes.before.items():
             entry = self.known.entries[key]
             if was is NOTHING and entry.state == EntryState.WAITING and not (amended or key in self._unsettled):
                 openings.add(entry)
@@ -252,11 +246,7 @@ class Batch:
                     self.moved.append((was, entry))
                 continue
             course = self._settle(entry) if key in self._unsettled else None
-            count(was, entry, self._closings.get(key, ()), course, self._slot_ms, self.tallies, self.counters)
-            if was is NOTHING or key in self._moments:
-                replace_moments(self.history, self._moments.get(key, ()), moments(entry, course, self._slot_ms))
-            elif course is not None and entry.met:
-                replace_course(self.history, entry, self._told[key], course, self._slot_ms)
+            self._changes.count(was, entry, course, self.tallies, self.counters, self.history)
             if was.state == EntryState.WAITING:
                 self.waiting.leave(was.tallies[0][1:3], was.tallies[0].slot)
             if entry.state == EntryState.WAITING:
@@ -308,25 +298,6 @@ class Batch:
             return False
         then = self._amended_before.get(report, now)
         return was.rank != rank_of(entry) or not is_unnamed(entry, then)
-
-    def _touch(self, entry: Entry, *, may_move: bool = False) -> None:
-        """What it was, before it changes. `may_move`: what happened to it, and when, may be told otherwise then."""
-        key = entry.key
-        if key not in self._before:
-            self._before[key] = before(entry, self._slot_ms)
-        if may_move and key not in self._told and self._before[key] is not NOTHING:
-            is_refused = refusals(key, self.known.refusals)
-            told = course_of(entry, self._steps(entry), is_refused) if entry.events else None
-            self._told[key] = told
-            if told is not None and told.closings and entry.met:
-                self._closings[key] = told.closings[: entry.closings]  # fewer, if other rules told them
-
-    def _retell(self, entry: Entry) -> None:
-        """What its moments are, before a queue record changes it."""
-        key = entry.key
-        if key not in self.retold and self._before[key] is not NOTHING:
-            self._moments[key] = tuple(moments(entry, self._told[key], self._slot_ms))
-        self.retold.add(key)
 
 
 _PLACE: Final = attrgetter("place")

@@ -12,6 +12,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
@@ -159,8 +160,10 @@ def take_lease(engine: Engine, lease: Table, holder: str, now_ms: int) -> Held |
     with engine.begin() as connection:
         seen = connection.execute(select(lease)).one_or_none()
         if seen is None:
-            connection.execute(lease.insert().values(id=1, epoch=1, holder=holder, until_ms=now_ms + LEASE_MS))
-            return Held(1, now_ms + LEASE_MS)
+            held = {"id": 1, "epoch": 1, "holder": holder, "until_ms": now_ms + LEASE_MS}
+            first = (sqlite if alone else postgresql).insert(lease).values(held)
+            made = first.on_conflict_do_nothing().returning(lease.c.epoch)  # several may start at once
+            return Held(1, now_ms + LEASE_MS) if connection.execute(made).one_or_none() else None
         row = seen
         if row.until_ms <= now_ms and not alone:
             free = connection.execute(select(lease).with_for_update(skip_locked=True)).one_or_none()
