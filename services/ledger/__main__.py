@@ -19,7 +19,7 @@ from services.ledger.service import Ledger
 from services.ledger.settings import LedgerSettings
 from services.runtime import exits, loop
 from services.runtime.http import serve
-from services.runtime.interpreter import spare_the_collector, take_short_turns
+from services.runtime.interpreter import share_the_heap, spare_the_collector, take_short_turns
 from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
 from services.runtime.page.access import access
@@ -94,6 +94,7 @@ def main() -> int:
         configuration = load(shared.config_dir)
     except ConfigurationError as error:
         raise exits.WrongUse(str(error)) from None
+    share_the_heap()
     spare_the_collector()
     take_short_turns()
     return loop.run(_serve(configuration, kafka, settings))

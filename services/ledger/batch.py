@@ -12,14 +12,15 @@ from typing import Final
 from policy.desks import UNROUTABLE
 from schemas.codes import ActorRole, EntryState, Lane, Outcome
 from schemas.lifecycle import MAX_STEPS, Course, Step
+from services.ledger.amendments import Amendments
 from services.ledger.changes import Changes
-from services.ledger.entry import Entry, Meaning, absorb, erase, opened, rank_of, renew, settle, unmet
+from services.ledger.entry import Entry, Meaning, absorb, erase, opened, renew, settle, unmet
 from services.ledger.history import History
 from services.ledger.known import ACCEPTED, Known, Placed, Rejected, ReportKey, amends
 from services.ledger.openings import Openings
 from services.ledger.rejections import Rejections
 from services.ledger.reroutes import Reroutes, refusals
-from services.ledger.saying import Amendment, Message, is_unnamed, outcomes, pass_on, unname
+from services.ledger.saying import Message, outcomes, pass_on, unname
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import (
     NOTHING,
@@ -59,7 +60,6 @@ class Batch:
         self.gaps: list[tuple[StreamKey, Gap]] = []
         self.touched_streams: set[StreamKey] = set()
         self.heard: dict[str, int] = {}
-        self.changed_amendments: set[ReportKey] = set()
         self.urgent_rejected_ms = 0
         """When the newest rejected record came that claims urgency, readable or not; Unix ms, 0 for none."""
         self.unread_urgent = False
@@ -67,6 +67,7 @@ class Batch:
         self.moved: list[tuple[Before, Entry]] = []
         """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
         self.waiting = Waiting()
+        self.amendments = Amendments(known.amendments)
         self.rejections = Rejections(known, self.tallies)
         self.reroutes = Reroutes(known.refusals, self.counters)
         self._changes = Changes(slot_ms, self._steps, lambda key: refusals(key, known.refusals))
@@ -76,7 +77,6 @@ class Batch:
         self._meanings: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._identities: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
-        self._amended_before: dict[ReportKey, Amendment | None] = {}
         self._streams = streams
         self._comparable = comparable
         self._terms = terms
@@ -170,13 +170,8 @@ class Batch:
             self._unsettled.add(key)
 
     def _amend(self, report: ReportKey, receipt: Receipted) -> None:
-        present = self.known.amendments.get(report)
-        assert receipt.revision is not None  # asked before
-        if present is not None and receipt.revision <= present.revision:
+        if not self.amendments.amend(report, receipt):
             return
-        self._amended_before.setdefault(report, present)
-        self.known.amendments[report] = Amendment(receipt.revision, frozenset(receipt.destinations))
-        self.changed_amendments.add(report)
         for desk in self.known.desks.get(report, ()):
             if (entry := self.known.entries.get(entry_key(*report, desk))) is not None:
                 self._changes.touch(entry)
@@ -236,7 +231,7 @@ class Batch:
 
     def finish(self) -> None:
         """Settle what was touched, once each: counts, outcomes, commands."""
-        amended = bool(self.known.amendments)
+        amended = bool(self.amendments)
         openings = Openings(self._slot_ms)
         for key, was in self._changes.before.items():
             entry = self.known.entries[key]
@@ -286,18 +281,9 @@ class Batch:
         by = course.forwarded_by if course is not None else None
         if (message := pass_on(entry, by or ActorRole.SYSTEM, self._now_ms)) is not None:
             found.append(message)
-        if self._is_unnamed_now(was, entry) and (message := unname(entry, self._now_ms)) is not None:
+        if self.amendments.unname(was, entry) and (message := unname(entry, self._now_ms)) is not None:
             found.append(message)
         return found
-
-    def _is_unnamed_now(self, was: Before, entry: Entry) -> bool:
-        """Whether this batch made it so: what was so before was said then. A newer record is withdrawn anew."""
-        report = entry.partner, entry.report
-        now = self.known.amendments.get(report)
-        if not is_unnamed(entry, now):
-            return False
-        then = self._amended_before.get(report, now)
-        return was.rank != rank_of(entry) or not is_unnamed(entry, then)
 
 
 _PLACE: Final = attrgetter("place")

@@ -23,7 +23,7 @@ class HeldBack:
     def after(self, batch: Batch) -> "HeldBack":
         """The same once this batch is stored."""
         return HeldBack(
-            self.amendments or bool(batch.changed_amendments),
+            self.amendments or bool(batch.amendments.changed),
             self.rejections or bool(batch.rejections.changed),
             self.refusals or bool(batch.reroutes.refused),
         )

@@ -158,7 +158,7 @@ def _save_reports(connection: Connection, batch: Batch) -> None:
                 "revision": found.revision,
                 "desks": ",".join(sorted(found.desks)),
             }
-            for report in batch.changed_amendments
+            for report in batch.amendments.changed
             for found in [known.amendments[report]]
         ],
     )

@@ -279,7 +279,7 @@ class Ledger:
                 self.entries[entry.key] = replace(self.entries[entry.key], **acted)
         for placed in batch.new_events:
             self.events.setdefault(placed.reported.key, []).append(placed)
-        for report in batch.changed_amendments:
+        for report in batch.amendments.changed:
             self.amendments[report] = batch.known.amendments[report]
         for report in batch.rejections.changed:
             if report in batch.known.rejections:
