@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from schemas.codes import NoticeType
 from services.ledger import tables
 from services.ledger.history import MomentKey
 from services.ledger.noticing import Group, Told
-from services.ledger.rows import stream
+from services.ledger.rows import delete_rows, stream
 from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
@@ -171,9 +171,10 @@ def unanswered(connection: Connection) -> dict[str, tuple[int, int]]:
 
 
 def unsent(connection: Connection, limit: int) -> list[tuple[int, Message]]:
-    """The oldest messages that the broker has not acknowledged."""
-    found = connection.execute(select(tables.outbox).order_by(tables.outbox.c.id).limit(limit))
-    return [(row.id, Message(row.topic, row.key, row.identity, row.event_type, row.at_ms, row.value)) for row in found]
+    """The oldest messages that the broker has not acknowledged, with the numbers of their rows."""
+    names = ("id", *(field.name for field in fields(Message)))
+    found = stream(connection, tables.outbox, names, ("id",), limit)
+    return [(number, Message(*said)) for number, *said in found]
 
 
 def oldest_unsent_ms(connection: Connection) -> int:
@@ -184,10 +185,7 @@ def oldest_unsent_ms(connection: Connection) -> int:
 
 def sent(connection: Connection, ids: Collection[int]) -> None:
     """These were acknowledged."""
-    if ids:
-        connection.execute(
-            delete(tables.outbox).where(tables.outbox.c.id == bindparam("b_id")), [{"b_id": number} for number in ids]
-        )
+    delete_rows(connection, tables.outbox, ids)
 
 
 def read_sources(connection: Connection) -> dict[str, int]:

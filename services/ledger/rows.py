@@ -44,11 +44,15 @@ def rows_with(
     return found
 
 
-def stream(connection: Connection, table: Table, names: Sequence[str], order: Sequence[str]) -> Iterator[Any]:
-    """Every row as the values of the names, in order: there may be millions, and they are never all in memory."""
+def stream(
+    connection: Connection, table: Table, names: Sequence[str], order: Sequence[str], limit: int | None = None
+) -> Iterator[Any]:
+    """Rows as the values of the names, in order: there may be millions, and they are never all in memory."""
     statement = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(order)}"  # noqa: S608 - names of ours
     driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "postgresql":
+    if limit is not None:
+        yield from driver.execute(f"{statement} LIMIT {limit}").fetchall()
+    elif connection.dialect.name == "postgresql":
         with driver.cursor(name="streamed") as cursor:
             cursor.itersize = STREAMED
             cursor.execute(statement)
@@ -104,6 +108,18 @@ def change_rows(connection: Connection, table: Table, names: Sequence[str], rows
         return
     sets = ", ".join(f"{name} = ?" for name in names)
     connection.exec_driver_sql(f"UPDATE {table.name} SET {sets} WHERE id = ?", rows)  # noqa: S608 - as above
+
+
+def delete_rows(connection: Connection, table: Table, ids: Collection[int]) -> None:
+    """Those of these `id`s."""
+    if not ids:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE id = ANY(%s)", (list(ids),))  # noqa: S608 - as above
+        return
+    some = "SELECT value FROM json_each(?)"
+    listed = _ENCODER.encode(list(ids)).decode()
+    connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE id IN ({some})", (listed,))  # noqa: S608 - as above
 
 
 def _put(

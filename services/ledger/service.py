@@ -99,6 +99,7 @@ class Ledger:
             log.info(Event.TOOK_OVER, epoch=epoch)
             while not stop.is_set():
                 session.turn()
+            session.end()
             give_up_lease(self._engine, epoch)
         finally:
             self._say(active=False)

@@ -23,6 +23,7 @@ from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read, read, take
 from services.ledger.known import Known
 from services.ledger.loading import HeldBack, load_for
+from services.ledger.outgoing import Outgoing
 from services.ledger.publisher import Publisher
 from services.ledger.reading import read_receipt
 from services.ledger.settling import settle_anew, settled, unsettled
@@ -40,9 +41,6 @@ GATHER_S: Final = 0.02
 SWEEP_S: Final = 1.0
 RENEW_S: Final = 2.0
 DISCOVER_S: Final = 10.0
-PUBLISH_S: Final = 0.05
-PUBLISHED: Final = 2_000
-"""Messages sent at once."""
 SWEPT: Final = 5_000
 """Entries a sweep takes at once; it comes again at once where there were as many."""
 
@@ -72,13 +70,12 @@ class Session:
         self._engine = engine
         self._reader = reader
         self._beside = beside
-        self._publisher = publisher
         self._figures = figures
         self._epoch = epoch
         self._slot_ms = slot_ms
         self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
         self._held_back = HeldBack()
-        self._unsent = True
+        self._outgoing = Outgoing(engine, epoch, publisher)
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
 
@@ -136,18 +133,12 @@ class Session:
             with writing(self._engine, self._epoch, _now_ms()):
                 pass
         self._look_for_topics()
-        if self._unsent and self._is_due("publish", PUBLISH_S):
-            self._publish()
+        self._outgoing.turn()
         self._weigh()
 
-    def _publish(self) -> None:
-        """Send what the outbox holds; what was not acknowledged waits for the next time."""
-        with self._engine.connect() as connection:
-            rows = queries.unsent(connection, PUBLISHED)
-        acknowledged = self._publisher.publish(rows)
-        with writing(self._engine, self._epoch, _now_ms()) as connection:
-            queries.sent(connection, acknowledged)
-        self._unsent = len(acknowledged) < len(rows) or len(rows) == PUBLISHED
+    def end(self) -> None:
+        """Before an ordered stop."""
+        self._outgoing.end()
 
     def _is_due(self, what: str, every_s: float) -> bool:
         now = time.monotonic()
@@ -168,7 +159,7 @@ class Session:
             batch.finish()
             self._telling.tell(connection, batch, found.values, now_ms)
             store.save(connection, batch, self._streams, found.positions)
-        self._unsent = self._unsent or bool(batch.messages)
+        self._outgoing.expect(batch.messages)
         self._held_back = self._held_back.after(batch)
         self._reader.past(found.positions)
         self._stored(batch, now_ms)
@@ -186,7 +177,7 @@ class Session:
             with writing(self._engine, self._epoch, now_ms) as connection:
                 store.save_messages(connection, messages)
                 store.save_told(connection, told)
-        self._unsent = self._unsent or bool(messages)
+        self._outgoing.expect(messages)
 
     def _batch(self, known: Known, now_ms: int) -> Batch:
         return Batch(known, self._streams, self._comparable, self._terms, self._slot_ms, now_ms)
@@ -256,7 +247,7 @@ class Session:
             batch.finish()
             self._telling.tell(connection, batch, (), now_ms)
             store.save(connection, batch, self._streams, {})
-        self._unsent = self._unsent or bool(batch.messages)
+        self._outgoing.expect(batch.messages)
         self._stored(batch, now_ms)
         return len(ended) >= SWEPT or len(missed) >= SWEPT
 

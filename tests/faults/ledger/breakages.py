@@ -23,7 +23,7 @@ BREAKAGES: Final = (
                 "            store.save(connection, batch, self._streams, {})\n"
                 "        time.sleep(0.5)\n"
                 "        with writing(self._engine, self._epoch, now_ms) as connection:\n"
-                "            store._set(connection, store.tables.positions, [\n"
+                "            store.set_rows(connection, store.tables.positions, [\n"
                 "                {'topic': topic, 'partition': partition, 'next_offset': offset}\n"
                 "                for (topic, partition), offset in found.positions.items()])\n",
             ),
@@ -52,15 +52,14 @@ BREAKAGES: Final = (
     Breakage(
         "outbox-forgotten",
         "what is to be published is deleted before it is sent",
-        "services.ledger.session",
+        "services.ledger.outgoing",
         (
             (
-                "        acknowledged = self._publisher.publish(rows)\n",
-                "        acknowledged = [number for number, _ in rows]\n"
-                "        with writing(self._engine, self._epoch, _now_ms()) as connection:\n"
-                "            queries.sent(connection, acknowledged)\n"
-                "        time.sleep(0.5)\n"
-                "        self._publisher.publish(rows)\n",
+                "            self._publisher.send(rows)\n",
+                "            with writing(self._engine, self._epoch, int(time.time() * 1000)) as connection:\n"
+                "                queries.sent(connection, [number for number, _ in rows])\n"
+                "            time.sleep(0.5)\n"
+                "            self._publisher.send(rows)\n",
             ),
         ),
         ("kill the active ledger",),
