@@ -51,7 +51,8 @@ class TopicReader:
             "fetch.wait.max.ms": WAIT_MS,
             "fetch.min.bytes": worth_bytes,
             "fetch.error.backoff.ms": 50,
-            "queued.max.messages.kbytes": 65_536,
+            "queued.max.messages.kbytes": 32_768,
+            "fetch.max.bytes": 16_777_216,
             "queued.min.messages": 20_000,
             "fetch.message.max.bytes": 1_048_588,
             "log_level": 0,  # its lines go to stderr as they are; errors come with what is polled
