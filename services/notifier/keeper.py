@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import Message
-from pydantic import ValidationError
 
 from schemas import topics
-from schemas.notices import Notice
 from services.notifier import outbox, store
 from services.notifier.database import SERVICE, Database
 from services.notifier.figures import Figures
 from services.notifier.ladders import Effects, Ladders
+from services.notifier.notice import Notice, read_notice
 from services.notifier.tables import notes
 from services.notifier.whom import Endpoint
 from services.runtime.beside import Beside
@@ -229,10 +228,10 @@ def _read(messages: list[Message]) -> tuple[list[Notice], dict[tuple[str, int], 
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None  # noqa: PT018 - a record's
         positions[topic, partition] = offset + 1
-        try:
-            found.append(Notice.model_validate_json(message.value() or b""))
-        except ValidationError:
+        if (notice := read_notice(message.value())) is None:
             refused += 1
+        else:
+            found.append(notice)
     return found, positions, refused
 
 

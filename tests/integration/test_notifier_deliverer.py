@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, update
 
 from policy.notify import Notify, Rung
@@ -45,7 +46,7 @@ class World:
         """So many groups of a desk, told now."""
         with self.database.transaction() as connection:
             made = [
-                notice(1, desk=desk).model_copy(update={"group": f"{desk}/all/target_missed/{place}", "lane": None})
+                replace(notice(1, desk=desk), group=f"{desk}/all/target_missed/{place}", lane=None)
                 for place in range(number)
             ]
             effects = self.ladders.take(connection, made, NOW_MS)
