@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal_column, select, update
 
-from services.notifier.rows import among, changes_of, is_postgresql, put
+from services.notifier.rows import among, changes_of, is_postgresql, mark_of, put
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
 
@@ -23,7 +23,6 @@ DROPPED: Final = "dropped"
 IS_PENDING = deliveries.c.state == literal_column(f"'{PENDING}'")
 IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
 """Written out: SQLite takes an index of part of a table only where the statement itself says that part."""
-OF: Final = and_(deliveries.c.group == bindparam("of_group"), deliveries.c.channel == bindparam("of_channel"))
 _STANDS: Final = f"{deliveries.name}.state"
 _NEW: Final = changes_of(deliveries, "reached", "made_ms")
 _SINCE: Final = f"made_ms = CASE WHEN {_STANDS} = '{PENDING}' THEN {deliveries.name}.made_ms ELSE excluded.made_ms END"
@@ -86,7 +85,7 @@ def drop_untold(connection: Connection, groups: Collection[str], now_ms: int) ->
     if not groups:
         return
     listed, asked = among(connection, groups)
-    mark = "%s" if is_postgresql(connection) else "?"
+    mark = mark_of(connection)
     connection.exec_driver_sql(
         f"UPDATE {deliveries.name} SET state = '{DROPPED}', settled_ms = {mark} "  # noqa: S608 - names of ours
         f"WHERE \"group\" {listed} AND state = '{PENDING}' AND NOT reached",

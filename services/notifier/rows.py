@@ -17,6 +17,11 @@ def is_postgresql(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
+def mark_of(connection: Connection) -> str:
+    """What stands for an argument."""
+    return "%s" if is_postgresql(connection) else "?"
+
+
 def among(connection: Connection, keys: Collection[str]) -> tuple[str, Any]:
     """What follows a column's name where it is to be one of the keys, and the statement's argument for it."""
     if is_postgresql(connection):
