@@ -53,13 +53,14 @@ class World:
 
     def send(self, found: Sequence[Course], a_second: float | None = None) -> float:
         """Publish their notices, evenly where a rate is given; `time.time` of the first."""
+        made = load.mixed(found, SEED)
         start_s = time.time()
 
         def pace(place: int) -> None:
             if a_second is not None and (ahead_s := start_s + place / a_second - time.time()) > 0:
                 time.sleep(ahead_s)
 
-        publish(self.stage.kafka, load.mixed(found, SEED), pace)
+        publish(self.stage.kafka, made, pace)
         return start_s
 
     def cpu_s(self, from_s: float, until_s: float) -> float:
