@@ -134,6 +134,16 @@ async def test_an_endpoint_that_answers_nothing_delays_no_other(database: Databa
         await world.until(lambda: world.states("a") == ["delivered"] * 50)
 
 
+async def test_where_there_is_not_enough_for_all_who_waited_longest_comes_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliverer, "AT_ONCE", 3)
+    made = World(database, Recorder(), Whom({"a": desk(), "b": desk()})).deliverer
+    made._paces[Endpoint("a", "duty")].expect(20)
+    made._paces[Endpoint("b", "duty")].expect(10)
+    assert made._free(30) == {Endpoint("b", "duty"): FIRST, Endpoint("a", "duty"): 3 - FIRST}
+
+
 async def test_a_dead_endpoint_gets_one_probe_at_a_time_and_all_when_it_is_back(database: Database) -> None:
     dead = True
     async with running(database, lambda _: Retry("refused") if dead else Delivered()) as world:
