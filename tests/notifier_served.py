@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from policy.notify import Rung
 from schemas.codes import Lane, NoticeType
-from schemas.notices import Notice
 from services.notifier import store
 from services.notifier.database import SERVICE, Database
 from services.notifier.deliverer import Deliverer
 from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
+from services.notifier.notice import Notice
 from services.notifier.page.office import Office
 from services.notifier.page.routes import routes
 from services.notifier.verdict import Delivered, Outgoing, Refused, Verdict

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from policy.notify import DeskTopic, Notify, Rung, Webhook
+from schemas import notices
 from schemas.codes import CLOSING_NOTICES, Lane, NoticeType
 from schemas.message import Message
-from schemas.notices import Notice
+from schemas.records import serialise
 from services.notifier.answering import Tokens
+from services.notifier.notice import Notice, read_notice
 from services.notifier.verdict import Delivered, Outgoing, Verdict
 from services.notifier.whom import Whom
 
@@ -35,7 +38,7 @@ def whom(**by_desk: Notify) -> Whom:
 TOPIC: Final = Notify({"topic": DeskTopic("topic")}, (Rung(0, ("topic",)),))
 
 
-def notice(
+def written(
     sequence: int,
     type_: NoticeType = NoticeType.TARGET_MISSED,
     desk: str = "nl",
@@ -43,9 +46,10 @@ def notice(
     count: int = 1,
     added: int = 1,
     ends: NoticeType = NoticeType.TARGET_MISSED,
-) -> Notice:
+) -> notices.Notice:
+    """As a ledger has it."""
     ending = type_ in CLOSING_NOTICES
-    return Notice(
+    return notices.Notice(
         id=f"{sequence:032x}",
         type=type_,
         group=f"{desk}/{lane or 'all'}/{ends if ending else type_}",
@@ -57,6 +61,14 @@ def notice(
         count=0 if ending else count,
         added=0 if ending else added,
     )
+
+
+@wraps(written)
+def notice(*arguments: Any, **named: Any) -> Notice:
+    """The same as the notifier reads it."""
+    found = read_notice(serialise(written(*arguments, **named)))
+    assert found is not None
+    return found
 
 
 @dataclass

@@ -30,7 +30,7 @@ from services.notifier.whom import whom
 from services.runtime import exits, loop
 from services.runtime.database import connect, held_alone, migrate
 from services.runtime.http import serve
-from services.runtime.interpreter import take_short_turns
+from services.runtime.interpreter import spare_the_collector, take_short_turns
 from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
 from services.runtime.page.access import access
@@ -112,6 +112,7 @@ async def _live(keeper: Keeper, deliverer: Deliverer) -> None:
 def main() -> int:
     """Exit codes of contract.md; raises what `services.runtime.exits.run_main` turns into them."""
     configure("notifier")
+    spare_the_collector()
     take_short_turns()
     shared = read(SharedSettings, os.environ)
     kafka = read(KafkaSettings, os.environ)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import quote
 
-from schemas.message import Answering
+from msgspec import Struct
+
+
+class Invitation(Struct, frozen=True):
+    """How to answer a message (`schemas.message.Answering`)."""
+
+    url: str
+    page: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +28,11 @@ class Tokens:
     key: bytes
     public_url: str
 
-    def invite(self, group: str, covers: int) -> Answering:
+    def invite(self, group: str, covers: int) -> Invitation:
         """How that message is answered."""
         token = self.token(group, covers)
         query = f"group={quote(group, safe='')}&covers={covers}&token={token}"
-        return Answering(
+        return Invitation(
             url=f"{self.public_url}/acknowledge", page=f"{self.public_url}/acknowledge?{query}", token=token
         )
 

@@ -1,18 +1,32 @@
 """Deliveries under way: claimed by whoever delivers, settled by what came of the try."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, update
 
-from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, OF, PENDING, waits_for
+from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, PENDING, waits_for
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
+from services.notifier.rows import is_postgresql, mark_of
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
 
 CLAIM_MS: Final = 90_000
 """Longer than any try: what a dead notifier had claimed is then anybody's."""
+
+
+_FOUND: Final = '"group", channel, desk, number, body, tries, made_ms'
+_FIND_IN_TURN: Final = (
+    f"SELECT {_FOUND} FROM {deliveries.name} WHERE desk = ? AND channel = ? AND state = '{PENDING}' "  # noqa: S608 - names of ours
+    "AND due_ms <= ? AND claimed_until_ms <= ? ORDER BY due_ms LIMIT ?"
+)
+_FIND_AT_ONCE: Final = (
+    "SELECT found.* FROM unnest(%s::text[], %s::text[], %s::int[]) AS free (desk, channel, most) CROSS JOIN LATERAL ("  # noqa: S608 - as above
+    f"SELECT {_FOUND} FROM {deliveries.name} AS it WHERE it.desk = free.desk AND it.channel = free.channel "
+    f"AND it.state = '{PENDING}' AND it.due_ms <= %s AND it.claimed_until_ms <= %s "
+    "ORDER BY it.due_ms LIMIT free.most FOR UPDATE SKIP LOCKED) AS found"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +51,34 @@ class Settled:
 
 def claim(connection: Connection, free: Mapping[Endpoint, int], holder: str, now_ms: int) -> list[Claimed]:
     """As many for each endpoint as are due and as it may have; nobody else gets them until the claim ends."""
-    claimed = []
-    for endpoint, number in free.items():
-        asked = (
-            select(deliveries)
-            .where(
-                *waits_for(endpoint),
-                deliveries.c.due_ms <= now_ms,
-                deliveries.c.claimed_until_ms <= now_ms,
-            )
-            .order_by(deliveries.c.due_ms)
-            .limit(number)
-            .with_for_update(skip_locked=True)
-        )
-        claimed += [
-            Claimed(row.group, endpoint, row.number, row.body, row.tries + 1, row.made_ms)
-            for row in connection.execute(asked)
-        ]
+    if not free:
+        return []
+    find = _find_at_once if is_postgresql(connection) else _find_in_turn
+    claimed = [
+        Claimed(group, Endpoint(desk, channel), number, bytes(body), tries + 1, made_ms)
+        for group, channel, desk, number, body, tries, made_ms in find(connection, free, now_ms)
+    ]
     if claimed:
-        connection.execute(
-            update(deliveries)
-            .where(OF, deliveries.c.number == bindparam("of_number"))
-            .values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True),
-            [_key(each) for each in claimed],
+        mark = mark_of(connection)
+        connection.exec_driver_sql(
+            f"UPDATE {deliveries.name} SET claimed_until_ms = {mark}, holder = {mark}, "  # noqa: S608 - names of ours
+            f"reached = TRUE WHERE {_of(mark)}",
+            [(now_ms + CLAIM_MS, holder, *_key(each)) for each in claimed],
         )
     return claimed
+
+
+def _find_in_turn(connection: Connection, free: Mapping[Endpoint, int], now_ms: int) -> Iterator[Sequence[Any]]:
+    """SQLite looks up the index once for each endpoint, whoever asks for it."""
+    for endpoint, number in free.items():
+        yield from connection.exec_driver_sql(_FIND_IN_TURN, (*endpoint, now_ms, now_ms, number)).all()
+
+
+def _find_at_once(connection: Connection, free: Mapping[Endpoint, int], now_ms: int) -> Iterable[Sequence[Any]]:
+    """One question to the server for all of them. What another notifier has locked is passed over."""
+    desks = [endpoint.desk for endpoint in free]
+    channels = [endpoint.channel for endpoint in free]
+    return connection.exec_driver_sql(_FIND_AT_ONCE, (desks, channels, list(free.values()), now_ms, now_ms)).all()
 
 
 def settle(connection: Connection, settled: Iterable[Settled], holder: str, now_ms: int) -> None:
@@ -70,21 +87,13 @@ def settle(connection: Connection, settled: Iterable[Settled], holder: str, now_
     A try counts here and not where it is claimed: one that a crash cut off is no failure of the endpoint.
     """
     ordered = sorted(settled, key=lambda each: (each.claimed.group, each.claimed.endpoint.channel))
-    rows = [_key(each.claimed) | _outcome(each.decision, now_ms) for each in ordered]
-    if not rows:
+    if not ordered:
         return
-    connection.execute(
-        update(deliveries)
-        .where(OF, deliveries.c.number == bindparam("of_number"), deliveries.c.holder == holder)
-        .values(
-            state=bindparam("new_state"),
-            tries=deliveries.c.tries + 1,
-            due_ms=bindparam("new_due_ms"),
-            settled_ms=bindparam("new_settled_ms"),
-            code=bindparam("new_code"),
-            claimed_until_ms=0,
-        ),
-        rows,
+    mark = mark_of(connection)
+    connection.exec_driver_sql(
+        f"UPDATE {deliveries.name} SET state = {mark}, due_ms = {mark}, settled_ms = {mark}, code = {mark}, "  # noqa: S608 - names of ours
+        f"tries = tries + 1, claimed_until_ms = 0 WHERE {_of(mark)} AND holder = {mark}",
+        [(*_outcome(each.decision, now_ms), *_key(each.claimed), holder) for each in ordered],
     )
 
 
@@ -102,23 +111,23 @@ def release(connection: Connection) -> None:
     )
 
 
-def _key(claimed: Claimed) -> dict[str, Any]:
-    return {"of_group": claimed.group, "of_channel": claimed.endpoint.channel, "of_number": claimed.number}
+def _of(mark: str) -> str:
+    return f'"group" = {mark} AND channel = {mark} AND number = {mark}'
 
 
-def _outcome(decision: Decision, now_ms: int) -> dict[str, Any]:
+def _key(claimed: Claimed) -> tuple[str, str, int]:
+    """As `_of` asks for it."""
+    return claimed.group, claimed.endpoint.channel, claimed.number
+
+
+def _outcome(decision: Decision, now_ms: int) -> tuple[str, int, int | None, str]:
+    """State, when it is due, when it was settled for good, and the code of a failure."""
     match decision:
         case Done():
-            state, due_ms, code = DELIVERED, now_ms, ""
-        case Again(due_ms=due_ms, code=code):
-            state = PENDING
+            return DELIVERED, now_ms, now_ms, ""
+        case Again(due_ms, code):
+            return PENDING, due_ms, None, str(code)
         case GivenUp(code):
-            state, due_ms = FAILED, now_ms
+            return FAILED, now_ms, now_ms, str(code)
         case Disabled(code):
-            state, due_ms = PENDING, now_ms
-    return {
-        "new_state": state,
-        "new_due_ms": due_ms,
-        "new_settled_ms": None if state == PENDING else now_ms,
-        "new_code": code,
-    }
+            return PENDING, now_ms, None, str(code)

@@ -1,24 +1,61 @@
-"""A group as a message's bytes: composed once and stored, so that one number never has two bodies. Pure."""
+"""A group as a message's bytes: composed once and stored, so that one number never has two bodies. Pure.
+
+`schemas.message` is the contract of it; here are only values that it takes, so they are written without being proven.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Final
+
+from msgspec import Struct
+from msgspec.json import Encoder
 
 from policy.notify import Notify
-from schemas.message import TEST_TYPE, TYPE_PREFIX, Answering, Message, MessageData
-from schemas.records import serialise
+from schemas.codes import Lane, NoticeType
+from schemas.message import TEST_TYPE, TYPE_PREFIX
+from services.notifier.answering import Invitation
 from services.notifier.group import Group
 from services.notifier.ladder import Reason, Told
+from services.notifier.notice import LaneCounts, NoticedReport
 
-Invite = Callable[[str, int], Answering]
+Invite = Callable[[str, int], Invitation]
 """(group, covers) → how that message is answered."""
+
+
+class _Data(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    desk: str
+    group: str
+    sequence: int
+    covers: int
+    lane: Lane | None = None
+    ends: NoticeType | None = None
+    count: int
+    added: int = 0
+    since: str | None = None
+    oldest_at: str | None = None
+    oldest_age_seconds: int | None = None
+    step: int | None = None
+    day: str | None = None
+    reports: tuple[NoticedReport, ...] = ()
+    lanes: tuple[LaneCounts, ...] = ()
+    acknowledge: Invitation | None = None
+
+
+class _Message(Struct, frozen=True):
+    type: str
+    timestamp: str
+    data: _Data
+
+
+_WRITTEN: Final = Encoder()
 
 
 def compose(group: Group, told: Told, notify: Notify, invite: Invite, now_ms: int) -> bytes:
     """The body for every channel of the message; `group` as it stands once it is told."""
     notice = group.newest
     answerable = told.reason in (Reason.STEP, Reason.UPDATE)
-    data = MessageData(
+    data = _Data(
         desk=group.desk,
         group=group.key,
         sequence=told.number,
@@ -32,17 +69,17 @@ def compose(group: Group, told: Told, notify: Notify, invite: Invite, now_ms: in
         oldest_age_seconds=_age_seconds(notice.oldest_at, now_ms),
         step=told.step if answerable else None,
         day=notice.day,
-        reports=list(notice.reports) if notify.report_numbers else [],
-        lanes=list(notice.lanes),
+        reports=notice.reports if notify.report_numbers else (),
+        lanes=notice.lanes,
         acknowledge=invite(group.key, notice.sequence) if answerable else None,
     )
-    return serialise(Message(type=f"{TYPE_PREFIX}{notice.type}", timestamp=broker_time(now_ms), data=data))
+    return _WRITTEN.encode(_Message(f"{TYPE_PREFIX}{notice.type}", broker_time(now_ms), data))
 
 
 def compose_test(desk: str, channel: str, number: int, now_ms: int) -> bytes:
     """A message that says of itself that it is a test."""
-    data = MessageData(desk=desk, group=tried_group(desk, channel), sequence=number, covers=0, count=0)
-    return serialise(Message(type=TEST_TYPE, timestamp=broker_time(now_ms), data=data))
+    data = _Data(desk=desk, group=tried_group(desk, channel), sequence=number, covers=0, count=0)
+    return _WRITTEN.encode(_Message(TEST_TYPE, broker_time(now_ms), data))
 
 
 def tried_group(desk: str, channel: str) -> str:

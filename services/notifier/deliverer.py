@@ -156,13 +156,19 @@ class Deliverer:
             self._figures.look(found.waiting, found.disabled)
 
     def _free(self, now_ms: int) -> dict[Endpoint, int]:
+        """Those first for which something has been due the longest: where there is not enough, each has its turn."""
         left = AT_ONCE - len(self._tries)
         free: dict[Endpoint, int] = {}
-        for endpoint, pace in self._paces.items():
-            number = min(pace.free(now_ms), left)
-            if number > 0 and endpoint not in self._disabled:
-                free[endpoint] = number
-                left -= number
+        some = [
+            (pace.due_ms or 0, endpoint, number)
+            for endpoint, pace in self._paces.items()
+            if endpoint not in self._disabled and (number := pace.free(now_ms)) > 0
+        ]
+        for _, endpoint, number in sorted(some):
+            if left <= 0:
+                break
+            free[endpoint] = min(number, left)
+            left -= free[endpoint]
         return free
 
     def _begin(self, found: _Found, free: Mapping[Endpoint, int]) -> None:

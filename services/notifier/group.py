@@ -1,18 +1,18 @@
 """One group of notices: how it stands, what was told of it and how far it was answered. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from schemas.codes import CLOSING_NOTICES, Lane, NoticeType
-from schemas.notices import Notice
+from msgspec import Struct
+
+from schemas.codes import Lane, NoticeType
+from services.notifier.notice import Notice
 
 UNANSWERABLE: Final = frozenset({NoticeType.DAILY_DIGEST})
 """What is told once and needs no answer."""
 ALWAYS_LOUD: Final = frozenset({NoticeType.URGENT_ARRIVED, NoticeType.URGENT_REJECTED})
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """`newest`: the newest notice, an end included; all times in milliseconds, by this notifier's clock.
 
     `added`: how much came since the newest message. `answered`, `covered`: through which notice somebody has answered,
@@ -68,8 +68,3 @@ class Group:
     def is_loud(self) -> bool:
         """True for what quiet hours do not hold up."""
         return self.lane is Lane.URGENT or self.type in ALWAYS_LOUD
-
-
-def is_end(notice: Notice) -> bool:
-    """True where nothing of the group is open any more."""
-    return notice.type in CLOSING_NOTICES

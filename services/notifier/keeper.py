@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import Message
-from pydantic import ValidationError
 
 from schemas import topics
-from schemas.notices import Notice
 from services.notifier import outbox, store
 from services.notifier.database import SERVICE, Database
 from services.notifier.figures import Figures
 from services.notifier.ladders import Effects, Ladders
+from services.notifier.notice import Notice, read_notice
 from services.notifier.tables import notes
 from services.notifier.whom import Endpoint
 from services.runtime.beside import Beside
@@ -33,6 +32,9 @@ LOOK_S: Final = 1.0
 """How often a standby looks whether the lease is free."""
 PAUSE_S: Final = 1.0
 POLL_S: Final = 0.1
+BURST: Final = 1_000
+"""After so many notices at once the next are gathered for a moment: what comes together of a group is one change."""
+GATHER_S: Final = 0.25
 RENEW_S: Final = 2.0
 WEIGH_S: Final = 1.0
 DISCOVER_S: Final = 10.0
@@ -110,6 +112,7 @@ class Session:
         self._epoch = epoch
         self._due: dict[str, float] = {}
         self._next_ms: int | None = 0
+        self._gather_s = 0.0
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
@@ -124,7 +127,9 @@ class Session:
 
     def turn(self) -> None:
         """Read what came and store what follows; and what the clock asks for."""
-        if messages := self._reader.poll(self._patience_s()):
+        messages = self._reader.poll(self._patience_s(), self._gather_s)
+        self._gather_s = GATHER_S if len(messages) >= BURST else 0.0
+        if messages:
             self._apply(messages)
         if self._next_ms is not None and self._next_ms <= _now_ms():
             self._tick()
@@ -229,10 +234,10 @@ def _read(messages: list[Message]) -> tuple[list[Notice], dict[tuple[str, int], 
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None  # noqa: PT018 - a record's
         positions[topic, partition] = offset + 1
-        try:
-            found.append(Notice.model_validate_json(message.value() or b""))
-        except ValidationError:
+        if (notice := read_notice(message.value())) is None:
             refused += 1
+        else:
+            found.append(notice)
     return found, positions, refused
 
 

@@ -4,13 +4,15 @@ One ladder a group. A step's time counts from the step before it (the first one'
 each step's people get the time that the desk gives them, also where quiet hours or an outage came in between.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from msgspec.structs import replace
+
 from policy.notify import Notify
-from schemas.notices import Notice
-from services.notifier.group import UNANSWERABLE, Group, is_end
+from services.notifier.group import UNANSWERABLE, Group
+from services.notifier.notice import Notice
 from services.notifier.quiet import loud_from_ms
 
 UPDATE_MS: Final = 60_000
@@ -58,7 +60,7 @@ def take(group: Group | None, notice: Notice, now_ms: int) -> Group:
         return group
     if group is None:
         group = Group(notice.group, notice)
-    if is_end(notice):
+    if notice.is_end:
         return _end(group, notice, now_ms)
     if not group.open:
         return _open(group, notice, now_ms)

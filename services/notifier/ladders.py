@@ -1,17 +1,18 @@
 """Carries out within a transaction what `ladder` decides: groups as they then are, messages into the outbox."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from schemas.notices import Notice
+from policy.notify import Notify
 from services.notifier import outbox, store
 from services.notifier.answering import Tokens
 from services.notifier.compose import compose, compose_test, tried_group
 from services.notifier.group import Group
-from services.notifier.ladder import Answer, Reason, advance, answer, due_ms, take
+from services.notifier.ladder import Answer, Reason, Told, advance, answer, due_ms, take
+from services.notifier.notice import Notice
 from services.notifier.outbox import Posted
 from services.notifier.store import Kept
 from services.notifier.whom import Endpoint, Whom
@@ -85,7 +86,7 @@ class Ladders:
     def _settle(self, connection: Connection, groups: Iterable[Group], now_ms: int) -> Effects:
         effects = Effects()
         posted: dict[tuple[str, str], Posted] = {}
-        ends: list[Posted] = []
+        ends: list[tuple[Group, Told, Notify]] = []
         saved: list[Kept] = []
         for each in groups:
             group = each
@@ -95,30 +96,41 @@ class Ladders:
                 group, told = advance(before, notify, now_ms)
                 if told is None:
                     break
-                body = compose(group, told, notify, self.tokens.invite, now_ms)
-                found = [
-                    Posted(
-                        group.key,
-                        Endpoint(group.desk, name),
-                        told.number,
-                        group.covered,
-                        body,
-                        name in before.addressed,
-                    )
-                    for name in told.channels
-                    if name in notify.channels
-                ]
                 if told.reason is Reason.END:
-                    ends += found
+                    ends.append((group, told, notify))
                     continue
-                posted |= {(message.group, message.endpoint.channel): message for message in found}
-                effects.woken.update(message.endpoint for message in found)
+                for message in self._messages(group, told, notify, before.addressed, now_ms):
+                    posted[message.group, message.endpoint.channel] = message
+                    effects.woken.add(message.endpoint)
                 if told.reason is Reason.STEP and told.step is not None:
                     step = str(told.step) if told.step <= len(notify.rungs) else REPEAT
                     effects.steps[group.desk, step] += 1
             saved.append(Kept(group, due_ms(group, notify, now_ms)))
-        reached = outbox.lock(connection, {each.group for each in (*ends, *posted.values())})
-        effects.woken |= outbox.post_ends(connection, ends, reached, now_ms)
+        over = {group.key for group, _, _ in ends}
+        reached = outbox.lock(connection, over | {group for group, _ in posted})
+        effects.woken |= outbox.post_ends(connection, self._ends(ends, reached, now_ms), now_ms)
+        outbox.drop_untold(connection, over, now_ms)
         outbox.post(connection, posted.values(), now_ms)
         store.save_groups(connection, saved)
         return effects
+
+    def _ends(
+        self, ends: Iterable[tuple[Group, Told, Notify]], reached: Container[tuple[str, str]], now_ms: int
+    ) -> Iterator[Posted]:
+        """To those of their channels that may have been told: most of what ends in a burst nobody was told of."""
+        for group, told, notify in ends:
+            channels = tuple(name for name in told.channels if (group.key, name) in reached)
+            if channels:
+                yield from self._messages(group, replace(told, channels=channels), notify, channels, now_ms)
+
+    def _messages(
+        self, group: Group, told: Told, notify: Notify, addressed: Container[str], now_ms: int
+    ) -> Iterator[Posted]:
+        """One for each channel that is configured. `addressed`: those to which messages of this opening went before."""
+        channels = [name for name in told.channels if name in notify.channels]
+        if not channels:
+            return
+        body = compose(group, told, notify, self.tokens.invite, now_ms)
+        for name in channels:
+            endpoint = Endpoint(group.desk, name)
+            yield Posted(group.key, endpoint, told.number, group.covered, body, name in addressed)

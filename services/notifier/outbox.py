@@ -4,25 +4,13 @@ One row for each group and endpoint. A newer message takes the place of the one 
 nothing costs one row a group; the number tells the two apart wherever a try was under way.
 """
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    bindparam,
-    case,
-    delete,
-    func,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal_column, select, update
 
-from services.notifier.store import chunks, insert_into
+from services.notifier.rows import among, changes_of, is_postgresql, mark_of, put
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
 
@@ -35,8 +23,13 @@ DROPPED: Final = "dropped"
 IS_PENDING = deliveries.c.state == literal_column(f"'{PENDING}'")
 IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
 """Written out: SQLite takes an index of part of a table only where the statement itself says that part."""
-OF: Final = and_(deliveries.c.group == bindparam("of_group"), deliveries.c.channel == bindparam("of_channel"))
-_KEPT_AT_END: Final = frozenset({"group", "channel", "reached"})
+_STANDS: Final = f"{deliveries.name}.state"
+_NEW: Final = changes_of(deliveries, "reached", "made_ms")
+_SINCE: Final = f"made_ms = CASE WHEN {_STANDS} = '{PENDING}' THEN {deliveries.name}.made_ms ELSE excluded.made_ms END"
+_TOLD_ON: Final = f"{_NEW}, {_SINCE}"
+_TOLD_ANEW: Final = f"{_TOLD_ON}, reached = {deliveries.name}.reached AND {_STANDS} IN ('{PENDING}', '{FAILED}')"
+_ENDED: Final = changes_of(deliveries, "reached")
+"""What takes the place of a delivery: another message of the same opening, the first one of an opening, an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,62 +55,42 @@ class Waiting:
 
 def post(connection: Connection, messages: Collection[Posted], now_ms: int) -> None:
     """Each takes the place of what its endpoint had not taken of the group."""
-    for again in (True, False):
-        rows = [_row(each, now_ms) for each in messages if each.again is again]
-        if not rows:
-            continue
-        insert = insert_into(connection, deliveries)
-        undelivered = IS_PENDING
-        kept = deliveries.c.reached if again else and_(
-            deliveries.c.reached, or_(undelivered, IS_FAILED)
-        )  # fmt: skip
-        changed = {name: insert.excluded[name] for name in rows[0] if name not in ("group", "channel")}
-        changed |= {
-            "reached": kept,
-            "made_ms": case((undelivered, deliveries.c.made_ms), else_=insert.excluded.made_ms),
-        }
-        connection.execute(insert.on_conflict_do_update(index_elements=["group", "channel"], set_=changed), rows)
+    for again, changes in ((True, _TOLD_ON), (False, _TOLD_ANEW)):
+        put(connection, deliveries, [_row(each, now_ms) for each in messages if each.again is again], changes)
 
 
-def post_ends(
-    connection: Connection, messages: Iterable[Posted], reached: Container[tuple[str, str]], now_ms: int
-) -> set[Endpoint]:
-    """Ends, to those that may have been told; the others hear nothing of it at all. Returns whom they go to.
-
-    `reached`: as `lock` found them.
-    """
-    told: list[Posted] = []
-    untold: list[Posted] = []
-    for each in messages:
-        (told if _place(each) in reached else untold).append(each)
-    if told:
-        new = [name for name in deliveries.c.keys() if name not in _KEPT_AT_END]  # noqa: SIM118 - it is no mapping
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in new}
-        rows = [{f"new_{name}": row[name] for name in new} for row in (_row(each, now_ms) for each in told)]
-        connection.execute(update(deliveries).where(OF).values(values), _of(told, rows))
-    if untold:
-        dropped = update(deliveries).where(OF, IS_PENDING).values(state=DROPPED, settled_ms=now_ms)
-        connection.execute(dropped, _of(untold, [{} for _ in untold]))
+def post_ends(connection: Connection, messages: Iterable[Posted], now_ms: int) -> set[Endpoint]:
+    """Ends, to those that may have been told (`lock`). Returns whom they go to."""
+    told = list(messages)
+    put(connection, deliveries, [_row(each, now_ms) for each in told], _ENDED)
     return {each.endpoint for each in told}
 
 
-def lock(connection: Connection, groups: Iterable[str]) -> set[tuple[str, str]]:
+def lock(connection: Connection, groups: Collection[str]) -> set[tuple[str, str]]:
     """Nobody else changes their deliveries until the transaction ends, and no try of them begins.
 
     In the order of their keys, in which `claims.settle` writes too: so the two do not wait for each other. Returns
     group and channel of each to which a try was made, or may have been.
     """
-    return {
-        (row.group, row.channel)
-        for chunk in chunks(sorted(groups))
-        for row in connection.execute(
-            select(deliveries.c.group, deliveries.c.channel, deliveries.c.reached)
-            .where(deliveries.c.group.in_(chunk))
-            .order_by(deliveries.c.group, deliveries.c.channel)
-            .with_for_update()
-        )
-        if row.reached
-    }
+    if not groups:
+        return set()
+    listed, asked = among(connection, groups)
+    locked = 'ORDER BY "group", channel FOR UPDATE' if is_postgresql(connection) else ""
+    statement = f'SELECT "group", channel, reached FROM {deliveries.name} WHERE "group" {listed} {locked}'  # noqa: S608 - names of ours
+    return {(group, channel) for group, channel, reached in connection.exec_driver_sql(statement, (asked,)) if reached}
+
+
+def drop_untold(connection: Connection, groups: Collection[str], now_ms: int) -> None:
+    """They are over: who was not told of them yet, and may not have been, hears nothing of it at all."""
+    if not groups:
+        return
+    listed, asked = among(connection, groups)
+    mark = mark_of(connection)
+    connection.exec_driver_sql(
+        f"UPDATE {deliveries.name} SET state = '{DROPPED}', settled_ms = {mark} "  # noqa: S608 - names of ours
+        f"WHERE \"group\" {listed} AND state = '{PENDING}' AND NOT reached",
+        (now_ms, asked),
+    )
 
 
 def drop(connection: Connection, group: str, through: int, now_ms: int) -> None:
@@ -171,33 +144,22 @@ def forget(connection: Connection, groups: Sequence[str]) -> int:
     return connection.execute(delete(deliveries).where(deliveries.c.group.in_(groups))).rowcount
 
 
-def _row(each: Posted, now_ms: int) -> dict[str, Any]:
-    return {
-        "group": each.group,
-        "channel": each.endpoint.channel,
-        "desk": each.endpoint.desk,
-        "number": each.number,
-        "covers": each.covers,
-        "body": each.body,
-        "state": PENDING,
-        "reached": False,
-        "tries": 0,
-        "due_ms": now_ms,
-        "claimed_until_ms": 0,
-        "holder": "",
-        "made_ms": now_ms,
-        "settled_ms": None,
-        "code": "",
-    }
-
-
-def _place(each: Posted) -> tuple[str, str]:
-    return each.group, each.endpoint.channel
-
-
-def _of(messages: Iterable[Posted], rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, each with the key that `OF` asks for."""
-    return [
-        {"of_group": each.group, "of_channel": each.endpoint.channel, **row}
-        for each, row in zip(messages, rows, strict=True)
-    ]
+def _row(each: Posted, now_ms: int) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    return (
+        each.group,
+        each.endpoint.channel,
+        each.endpoint.desk,
+        each.number,
+        each.covers,
+        each.body,
+        PENDING,
+        False,
+        0,
+        now_ms,
+        0,
+        "",
+        now_ms,
+        None,
+        "",
+    )

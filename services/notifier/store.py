@@ -1,24 +1,22 @@
 """Groups and positions: rows as values and back. Every function works within the transaction it is given."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, select
+from msgspec import json, structs
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from schemas.notices import Notice
-from schemas.records import serialise
-from services.notifier.group import UNANSWERABLE, Group
+from services.notifier.group import Group
+from services.notifier.notice import read_notice, write_notice
+from services.notifier.rows import among, is_postgresql, put
 from services.notifier.tables import endpoints, groups, notes, positions
 from services.notifier.whom import Endpoint
 
-CHUNK: Final = 500
-_STATE: Final = (
-    "open", "added", "answered", "covered", "number", "told_ms", "changed_ms", "since_ms", "steps", "step_ms",
-    "addressed", "end_owed", "exhausted",
-)  # fmt: skip
+_STATE: Final = tuple(name for name in Group.__struct_fields__ if name not in ("key", "newest"))
+_STATES: Final = json.Decoder(dict[str, Any])
+_WRITTEN: Final = json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +29,10 @@ class Kept:
 
 def load_groups(connection: Connection, keys: Iterable[str]) -> dict[str, Kept]:
     """Those that there are, locked until the transaction ends, in one order so that no two wait for each other."""
-    return {
-        kept.group.key: kept
-        for chunk in chunks(sorted(set(keys)))
-        for row in connection.execute(
-            select(groups).where(groups.c.key.in_(chunk)).order_by(groups.c.key).with_for_update()
-        )
-        for kept in [_kept(row)]
-    }
+    listed, asked = among(connection, set(keys))
+    locked = "ORDER BY key FOR UPDATE" if is_postgresql(connection) else ""
+    statement = f"SELECT key, due_ms, newest, state FROM {groups.name} WHERE key {listed} {locked}"  # noqa: S608 - names of ours
+    return {row.key: _kept(row) for row in connection.exec_driver_sql(statement, (asked,))}
 
 
 def due_keys(connection: Connection, now_ms: int, limit: int) -> list[str]:
@@ -55,7 +49,7 @@ def next_due_ms(connection: Connection) -> int | None:
 
 def save_groups(connection: Connection, kept: Iterable[Kept]) -> None:
     """As they are now."""
-    put(connection, groups, ["key"], [_row(each) for each in kept])
+    put(connection, groups, [_row(each) for each in kept])
 
 
 def escalating(connection: Connection, desk: str | None = None, limit: int = 1_000) -> list[Kept]:
@@ -95,11 +89,7 @@ def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
 
 def save_positions(connection: Connection, reached: Mapping[tuple[str, int], int]) -> None:
     """In the transaction of what was read up to there."""
-    rows = [
-        {"topic": topic, "partition": partition, "next_offset": offset}
-        for (topic, partition), offset in reached.items()
-    ]
-    put(connection, positions, ["topic", "partition"], rows)
+    put(connection, positions, [(*place, offset) for place, offset in reached.items()])
 
 
 def read_note(connection: Connection, name: str) -> str | None:
@@ -109,7 +99,8 @@ def read_note(connection: Connection, name: str) -> str | None:
 
 def keep_note(connection: Connection, name: str, value: str) -> str:
     """What it remembers, `value` where it remembered nothing."""
-    connection.execute(insert_into(connection, notes).values(name=name, value=value).on_conflict_do_nothing())
+    insert: Any = (postgresql if is_postgresql(connection) else sqlite).insert(notes)
+    connection.execute(insert.values(name=name, value=value).on_conflict_do_nothing())
     found = read_note(connection, name)
     assert found is not None
     return found
@@ -122,8 +113,7 @@ def read_disabled(connection: Connection) -> dict[Endpoint, str]:
 
 def disable(connection: Connection, endpoint: Endpoint, fingerprint: str, now_ms: int) -> None:
     """Until its address changes or somebody enables it."""
-    row = {"desk": endpoint.desk, "channel": endpoint.channel, "disabled_for": fingerprint, "disabled_ms": now_ms}
-    put(connection, endpoints, ["desk", "channel"], [row])
+    put(connection, endpoints, [(*endpoint, fingerprint, now_ms)])
 
 
 def enable(connection: Connection, endpoint: Endpoint) -> bool:
@@ -134,41 +124,26 @@ def enable(connection: Connection, endpoint: Endpoint) -> bool:
     return bool(gone.rowcount)
 
 
-def put(connection: Connection, table: Table, keys: Sequence[str], rows: list[dict[str, Any]]) -> None:
-    """Rows that take the place of those with the same key."""
-    if not rows:
-        return
-    insert = insert_into(connection, table)
-    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
-
-
-def insert_into(connection: Connection, table: Table) -> Any:
-    """An INSERT that can say what happens where the key is there already."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-
-
-def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many at once as one statement may name."""
-    return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
-
-
-def _row(kept: Kept) -> dict[str, Any]:
+def _row(kept: Kept) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
     group = kept.group
+    key, newest, *state = structs.astuple(group)
     over = not group.open and not group.end_owed
-    return {
-        "key": group.key,
-        "desk": group.desk,
-        "escalating": group.needs_answer and group.type not in UNANSWERABLE,
-        "exhausted": group.exhausted,
-        "due_ms": kept.due_ms,
-        "ended_ms": group.changed_ms if over else None,
-        "newest": serialise(group.newest),
-        "state": json.dumps({name: getattr(group, name) for name in _STATE}, separators=(",", ":")),
-    }
+    return (
+        key,
+        group.desk,
+        group.needs_answer,
+        group.exhausted,
+        kept.due_ms,
+        group.changed_ms if over else None,
+        write_notice(newest),
+        _WRITTEN.encode(dict(zip(_STATE, state, strict=True))).decode(),
+    )
 
 
 def _kept(row: Any) -> Kept:
-    state = json.loads(row.state)
+    state = _STATES.decode(row.state)
     state["addressed"] = tuple(state["addressed"])
-    return Kept(Group(row.key, Notice.model_validate_json(row.newest), **state), row.due_ms)
+    newest = read_notice(row.newest)
+    assert newest is not None  # it was read before it was written
+    return Kept(Group(row.key, newest, **state), row.due_ms)

@@ -23,7 +23,7 @@ from schemas.notices import Notice
 from schemas.records import serialise
 from services.runtime.settings import KafkaSettings
 from tests.integration.test_ledger import LedgerProcess
-from tests.notifier_world import notice
+from tests.notifier_world import written
 from tests.samples import DEPLOY
 
 NOTIFIER = (sys.executable, "-m", "services.notifier")
@@ -119,7 +119,7 @@ def publish(kafka: KafkaSettings, *notices: Notice) -> None:
 
 
 def urgent(sequence: int, type_: NoticeType = NoticeType.URGENT_ARRIVED) -> Notice:
-    return notice(sequence, type_, lane=Lane.URGENT, ends=NoticeType.URGENT_ARRIVED)
+    return written(sequence, type_, lane=Lane.URGENT, ends=NoticeType.URGENT_ARRIVED)
 
 
 def test_a_signed_message_arrives_is_answered_and_ends_through_kills(

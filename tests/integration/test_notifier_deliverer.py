@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, update
 
 from policy.notify import Notify, Rung
@@ -45,7 +46,7 @@ class World:
         """So many groups of a desk, told now."""
         with self.database.transaction() as connection:
             made = [
-                notice(1, desk=desk).model_copy(update={"group": f"{desk}/all/target_missed/{place}", "lane": None})
+                replace(notice(1, desk=desk), group=f"{desk}/all/target_missed/{place}", lane=None)
                 for place in range(number)
             ]
             effects = self.ladders.take(connection, made, NOW_MS)
@@ -131,6 +132,16 @@ async def test_an_endpoint_that_answers_nothing_delays_no_other(database: Databa
         assert len([each for each in world.recorder.sent if each.desk == "a"]) == FIRST
         world.recorder.hold["slow"].set()
         await world.until(lambda: world.states("a") == ["delivered"] * 50)
+
+
+async def test_where_there_is_not_enough_for_all_who_waited_longest_comes_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliverer, "AT_ONCE", 3)
+    made = World(database, Recorder(), Whom({"a": desk(), "b": desk()})).deliverer
+    made._paces[Endpoint("a", "duty")].expect(20)
+    made._paces[Endpoint("b", "duty")].expect(10)
+    assert made._free(30) == {Endpoint("b", "duty"): FIRST, Endpoint("a", "duty"): 3 - FIRST}
 
 
 async def test_a_dead_endpoint_gets_one_probe_at_a_time_and_all_when_it_is_back(database: Database) -> None:

@@ -5,17 +5,18 @@ from collections.abc import Iterator
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from msgspec.structs import replace
 from sqlalchemy import Engine, event, select
 
 from policy.notify import Notify, Rung
 from schemas.codes import Lane, NoticeType
 from schemas.message import Message
-from schemas.notices import NoticedReport
 from services.notifier import claims, outbox, store
 from services.notifier.claims import Claimed, Settled
 from services.notifier.database import SERVICE, Database
 from services.notifier.ladder import Answer
 from services.notifier.ladders import Effects, Ladders
+from services.notifier.notice import NoticedReport
 from services.notifier.retry import Again, Disabled, Done, GivenUp
 from services.notifier.tables import VERSION_TABLE, deliveries, metadata
 from services.notifier.whom import Endpoint
@@ -223,13 +224,13 @@ def test_a_desk_for_which_nothing_is_configured_is_kept_and_told_when_it_is(data
 
 
 def test_report_numbers_are_told_only_where_they_are_asked_for(database: Database) -> None:
-    with_numbers = notice(1).model_copy(update={"reports": [NoticedReport(partner="ncmec", report="SECRET-1")]})
+    with_numbers = replace(notice(1), reports=(NoticedReport("ncmec", "SECRET-1"),))
     desk = Desk(database)
     desk.take(with_numbers)
     ((_, message),) = desk.deliver()
     assert "SECRET-1" not in message.model_dump_json()
     desk = Desk(database, notify(report_numbers=True))
-    desk.take(with_numbers.model_copy(update={"group": "nl/urgent/target_missed", "lane": Lane.URGENT}))
+    desk.take(replace(with_numbers, group="nl/urgent/target_missed", lane=Lane.URGENT))
     ((_, message),) = desk.deliver()
     assert [found.report for found in message.data.reports] == ["SECRET-1"]
 

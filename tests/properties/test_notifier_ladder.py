@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from policy.notify import Notify, Quiet, Rung
 from schemas.codes import Lane, NoticeType
-from schemas.notices import Notice
 from services.notifier.group import Group
 from services.notifier.ladder import UPDATE_MS, Answer, Reason, Told, advance, answer, due_ms, take
+from services.notifier.notice import Notice
 
 START_MS: Final = 1_790_000_000_000
 LATE_MS: Final = 1_790_020_740_000
@@ -27,12 +27,10 @@ PATIENCE_MS: Final = (86_400 + 12 * 3_600) * 1000
 def notice(sequence: int, type_: NoticeType, lane: Lane, added: int = 1) -> Notice:
     ending = type_ in (NoticeType.LOOKED, NoticeType.RESOLVED)
     return Notice(
-        id=f"{sequence:032x}",
         type=type_,
         group=f"nl/{lane}/target_missed",
         sequence=sequence,
         desk="nl",
-        at="2026-11-18T11:06:40Z",
         lane=lane,
         ends=NoticeType.TARGET_MISSED if ending else None,
         count=0 if ending else added,

@@ -39,7 +39,7 @@ class WebhookLimits:
     seconds: float = 15.0
     body_seconds: float = 1.0
     body_bytes: int = 8192
-    connections: int = 256
+    connections: int = 512
     lookup_seconds: int = 10
 
 

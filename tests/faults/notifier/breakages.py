@@ -35,8 +35,8 @@ BREAKAGES: Final = (
         "services.notifier.claims",
         (
             (
-                ".values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True),\n",
-                ".values(claimed_until_ms=now_ms + CLAIM_MS, holder=holder, reached=True, state=DELIVERED),\n",
+                "reached = TRUE WHERE",
+                "reached = TRUE, state = '{DELIVERED}' WHERE",
             ),
         ),
         ("uncovered", "unfinished"),
