@@ -21,8 +21,8 @@ run: needs-broker $(INSTALLED) ## a real broker, router, ledger and notifier wit
 ##@ Check
 
 .PHONY: test
-test: needs-broker $(INSTALLED) ## unit, properties, integration and the small fault test
-	@$(BIN)/pytest $(ARGS)
+test: needs-broker $(INSTALLED) ## unit, properties, integration and the small fault test, a file each on two workers (WORKERS=0: one after the other)
+	@$(BIN)/pytest --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED) ## style, types, import walls, generated files up to date

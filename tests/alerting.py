@@ -67,6 +67,11 @@ needs_amtool: Final = tool("amtool", "prometheus-alertmanager", "checks whom Ale
 @cache
 def rules(directory: Path = RULES) -> tuple[Rule, ...]:
     """Those of every file, in their order."""
+    return tuple(rule for path in sorted(directory.glob("*.rules.yml")) for rule in rules_of(path))
+
+
+def rules_of(path: Path) -> tuple[Rule, ...]:
+    """Those of one file."""
     return tuple(
         Rule(
             group["name"],
@@ -77,7 +82,6 @@ def rules(directory: Path = RULES) -> tuple[Rule, ...]:
             rule.get("labels", {}),
             rule.get("annotations", {}),
         )
-        for path in sorted(directory.glob("*.rules.yml"))
         for group in yaml.safe_load(path.read_text("utf-8"))["groups"]
         for rule in group["rules"]
     )

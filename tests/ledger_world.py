@@ -1,8 +1,9 @@
 """Figures filled by hand: 143 desks in every condition a page has to show, at a fixed moment."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from policy.configuration import Configuration, load
 from policy.desks import Desk, DeskTable, Reporting
@@ -65,6 +66,15 @@ class Counted:
             for what, number in zip((ARRIVED, LOOKED, CLOSED), numbers, strict=True):
                 self.history[MomentKey(desk, lane.value, start, what)] = number
 
+    def copy(self) -> Self:
+        """Another, that changes by itself."""
+        other = type(self)()
+        other.tallies.update(self.tallies)
+        other.counters.update(self.counters)
+        other.heard.update(self.heard)
+        other.history.update(self.history)
+        return other
+
     def figures(self, *, active: bool = True, caught_up: bool = True) -> Figures:
         """What the ledger would have loaded."""
         figures = Figures()
@@ -76,7 +86,18 @@ class Counted:
 
 
 def world() -> Counted:
-    """Desks that are late, silent, empty, do not report, close without a look; of every size."""
+    """Desks that are late, silent, empty, do not report, close without a look; of every size. Yours to change."""
+    return _world().copy()
+
+
+@cache
+def world_figures() -> Figures:
+    """Those of the world, for all who do not change them."""
+    return world().figures()
+
+
+@cache
+def _world() -> Counted:
     counted = Counted()
     for place, desk in enumerate(CONFIGURATION.desks.desks):
         if place % 3 == 2 and desk.id not in ("nl", *UNREPORTING):

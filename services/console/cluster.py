@@ -17,6 +17,8 @@ from services.runtime.settings import KafkaSettings
 
 REACH_SECONDS: Final = 4.0
 METADATA_SECONDS: Final = 15.0
+FETCH_WAIT_MS: Final = 100
+"""So long the broker holds a fetch at a partition's end: only its empty answer tells that this was the end."""
 
 _SILENT: Final = logging.Logger("librdkafka", logging.CRITICAL + 1)
 """librdkafka writes to stderr by itself; what matters of it comes back as errors."""
@@ -37,6 +39,7 @@ def consumer(settings: KafkaSettings) -> Consumer:
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
         "auto.offset.reset": "earliest",
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
     }
     return Consumer(options, logger=_SILENT)
 

@@ -138,7 +138,9 @@ class TopicReader:
 
     def _poll(self) -> list[Message]:
         with broker_errors(f"reading {self.topic}"):
-            return self._consumer.consume(_BATCH, _POLL_SECONDS)
+            first = self._consumer.poll(_POLL_SECONDS)
+            # what is there by now: consume() would wait out its time for a whole batch
+            return [] if first is None else [first, *self._consumer.consume(_BATCH, 0)]
 
     def _records(self, batch: list[Message]) -> Iterator[Message]:
         for message in batch:

@@ -16,12 +16,14 @@ from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from policy.configuration import load
 from policy.topics import queue_topics, topic_plan
 from schemas.topics import GROUP
 from services.console.provision import provision
 from services.router.placement import partition_of
 from services.runtime.broker import FOR_TESTS, Cluster
 from services.runtime.settings import KafkaSettings, read
+from tests.faults import deployment
 from tests.faults.routers import PROGRAM, RouterProcess
 from tests.samples import as_json, configuration, envelope, place
 
@@ -257,9 +259,16 @@ def own_cluster() -> Iterator[Cluster]:
         yield started
 
 
-def provisioned(cluster: Cluster) -> None:
+@pytest.fixture
+def own_router(tmp_path: Path) -> RouterProcess:
+    """With few desks: six hundred topics take longer than the test."""
+    directory = deployment.write(tmp_path / "config")
+    return router(tmp_path / "router.log", REFERRAL_CONFIG_DIR=str(directory))
+
+
+def provisioned(cluster: Cluster, directory: Path) -> None:
     settings = read(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap})
-    provision(settings, topic_plan(configuration()), dry_run=False)
+    provision(settings, topic_plan(load(directory / "config")), dry_run=False)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -273,15 +282,15 @@ def events(process: RouterProcess) -> set[str]:
 
 
 def test_a_router_without_its_topics_says_so_and_begins_once_they_are_there(
-    own_cluster: Cluster, tmp_path: Path
+    own_cluster: Cluster, own_router: RouterProcess, tmp_path: Path
 ) -> None:
-    process = router(tmp_path / "router.log")
+    process = own_router
     process.start(own_cluster.bootstrap)
     try:
         until(lambda: process.log_file.exists() and "topics_missing" in events(process))
         with pytest.raises(urllib.error.HTTPError, match="503"):
             urllib.request.urlopen(f"http://127.0.0.1:{port_of(process)}/readyz", timeout=10)
-        provisioned(own_cluster)
+        provisioned(own_cluster, tmp_path)
         process.await_ready(PATIENCE_S)
     finally:
         process.stop()
@@ -289,12 +298,12 @@ def test_a_router_without_its_topics_says_so_and_begins_once_they_are_there(
 
 
 def test_an_offset_beyond_the_seen_log_stops_the_partition_and_nothing_else(
-    own_cluster: Cluster, tmp_path: Path
+    own_cluster: Cluster, own_router: RouterProcess, tmp_path: Path
 ) -> None:
     """Somebody moved the group's offset by hand: routing from there would lose referrals."""
-    provisioned(own_cluster)
+    provisioned(own_cluster, tmp_path)
     client = Client(own_cluster.bootstrap)
-    process = router(tmp_path / "router.log")
+    process = own_router
     process.start(own_cluster.bootstrap)
     process.await_ready(PATIENCE_S)
     first = [fresh() for _ in range(8)]
@@ -318,10 +327,12 @@ def test_an_offset_beyond_the_seen_log_stops_the_partition_and_nothing_else(
         process.stop()
 
 
-def test_what_retention_took_before_it_was_routed_is_told_and_counted(own_cluster: Cluster, tmp_path: Path) -> None:
-    provisioned(own_cluster)
+def test_what_retention_took_before_it_was_routed_is_told_and_counted(
+    own_cluster: Cluster, own_router: RouterProcess, tmp_path: Path
+) -> None:
+    provisioned(own_cluster, tmp_path)
     client = Client(own_cluster.bootstrap)
-    process = router(tmp_path / "router.log")
+    process = own_router
     process.start(own_cluster.bootstrap)
     process.await_ready(PATIENCE_S)
     key, value = fresh()

@@ -17,10 +17,12 @@ from tests.alerting import (
     RULE_TESTS,
     RULES,
     alerts,
+    names_in,
     needs_promtool,
     page_expressions,
     panel_expressions,
     rule_tests,
+    rules_of,
 )
 
 ALWAYS: Final = "Watchdog"
@@ -65,7 +67,7 @@ def test_no_alert_of_a_desk_fires_while(cause: str, tmp_path: Path) -> None:
     """Every test in which one fires, again, with the one thing changed."""
     for path in sorted(RULE_TESTS.glob("desks*.test.yml")):
         document = yaml.safe_load(path.read_text("utf-8"))
-        document["rule_files"] = [str(RULES / "*.rules.yml")]
+        document["rule_files"] = [str(RULES / file.name) for file in rule_files(path)]
         document["tests"] = [silenced(test, SILENCED[cause]) for test in document["tests"] if fires(test)]
         assert document["tests"]
         changed = tmp_path / path.name
@@ -103,6 +105,23 @@ def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not()
     names = {alert.name for alert in alerts()}
     assert firing == names
     assert quiet == names - {ALWAYS}
+
+
+def rule_files(path: Path) -> list[Path]:
+    """Those that a file of tests loads."""
+    return [path.parent / name for name in yaml.safe_load(path.read_text("utf-8"))["rule_files"]]
+
+
+def test_a_file_of_tests_loads_what_its_alerts_are_made_of() -> None:
+    """And no more: promtool works out all of it at each step. With a rule less a near miss would prove nothing."""
+    places = {rule.name: (path.name, rule.expression) for path in RULES.glob("*.rules.yml") for rule in rules_of(path)}
+    for path in sorted(RULE_TESTS.glob("*.test.yml")):
+        loaded = {file.name for file in rule_files(path)}
+        asked = {expected["alertname"] for at, _, expected in expectations() if at == path}
+        while asked:
+            file, expression = places[asked.pop()]
+            assert file in loaded, path.name
+            asked |= names_in(expression) & places.keys()
 
 
 def test_tests_record_before_they_alert() -> None:

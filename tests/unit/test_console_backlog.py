@@ -12,13 +12,13 @@ from services.ledger.page.routes import routes
 from services.runtime.http import serve
 from services.runtime.page.access import Access
 from tests.console_command import referrals
-from tests.ledger_world import NOW_MS, with_unreporting, world
+from tests.ledger_world import NOW_MS, with_unreporting, world_figures
 
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
     configuration = with_unreporting()
-    pages = routes(world().figures(), configuration, frozenset(configuration.desks.by_id), Access(None), lambda: NOW_MS)
+    pages = routes(world_figures(), configuration, frozenset(configuration.desks.by_id), Access(None), lambda: NOW_MS)
     async with serve(CollectorRegistry(), lambda: (True, {}), "127.0.0.1", 0, pages) as server:
         yield server.url
 

@@ -29,7 +29,7 @@ from services.runtime.http import application
 from services.runtime.page.access import Access, access, is_loopback
 from services.runtime.page.frame import STYLESHEET
 from services.runtime.settings import read
-from tests.ledger_world import NOW_MS, UNREPORTING, Counted, configured, with_unreporting, world
+from tests.ledger_world import NOW_MS, UNREPORTING, Counted, configured, with_unreporting, world, world_figures
 from tests.samples import DEPLOY
 
 TOKEN = "a-token-of-some-length"
@@ -40,15 +40,15 @@ CSS = STYLESHEET.read_text(encoding="utf-8")
 
 
 def client(
-    figures: Figures | None = None,
+    shown: Figures | None = None,
     token: str | None = None,
     configuration: Configuration | None = None,
     base_url: str = "http://127.0.0.1:9465",
 ) -> TestClient:
     chosen = configuration or with_unreporting()
     held = frozenset(chosen.desks.by_id)
-    shown = routes(figures or world().figures(), chosen, held, Access(token), lambda: NOW_MS)
-    return TestClient(application(CollectorRegistry(), lambda: (True, {}), shown), base_url=base_url)
+    pages = routes(shown or world_figures(), chosen, held, Access(token), lambda: NOW_MS)
+    return TestClient(application(CollectorRegistry(), lambda: (True, {}), pages), base_url=base_url)
 
 
 class Read(HTMLParser):
@@ -265,7 +265,7 @@ def schema() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "figures", [Figures(), world().figures(), without_history()], ids=["empty", "world", "no history"]
+    "figures", [Figures(), world_figures(), without_history()], ids=["empty", "world", "no history"]
 )
 def test_the_json_is_what_its_description_says(figures: Figures) -> None:
     checker = jsonschema.Draft202012Validator(schema(), format_checker=jsonschema.FormatChecker())

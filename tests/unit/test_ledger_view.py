@@ -11,7 +11,7 @@ from services.ledger.page.ages import Band, bands, count_bands, say_age, say_sha
 from services.ledger.page.view import DeskView, Drain, Sign, World, drain, look
 from services.ledger.spans import Spans
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, ORPHAN, OVERDUE
-from tests.ledger_world import HOUR_MS, NOW_MS, Counted, configured, with_unreporting, world
+from tests.ledger_world import HOUR_MS, NOW_MS, Counted, configured, with_unreporting, world_figures
 
 WEEK_MS = 7 * DAY_MS
 
@@ -137,7 +137,7 @@ def test_bands_are_of_seconds_where_seconds_are_expected() -> None:
 
 def test_bands_agree_with_the_number_waiting_for_every_desk() -> None:
     configuration = with_unreporting()
-    for view in look(world().figures(), configuration, frozenset(configuration.desks.by_id), NOW_MS).desks:
+    for view in look(world_figures(), configuration, frozenset(configuration.desks.by_id), NOW_MS).desks:
         for lane in view.lanes:
             assert sum(lane.bands) == lane.waiting
 

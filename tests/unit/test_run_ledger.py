@@ -11,12 +11,12 @@ from services.console.run_settings import RunSettings
 from services.ledger.page.api import backlog as document_of
 from services.ledger.page.view import look
 from services.runtime.exits import WrongUse
-from tests.ledger_world import NOW_MS, with_unreporting, world
+from tests.ledger_world import NOW_MS, with_unreporting, world_figures
 
 
 def document() -> Any:
     configuration = with_unreporting()
-    shown = look(world().figures(), configuration, frozenset(configuration.desks.by_id), NOW_MS)
+    shown = look(world_figures(), configuration, frozenset(configuration.desks.by_id), NOW_MS)
     return document_of(shown).model_dump(mode="json")
 
 

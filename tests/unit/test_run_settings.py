@@ -59,6 +59,17 @@ def test_the_children_get_what_was_settled_and_all_else_as_it_is() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [({}, "400"), ({"RATE": ""}, "400"), ({"REFERRAL_SIMULATOR_RATE": "7"}, "7"),
+     ({"REFERRAL_SIMULATOR_RATE": "7", "RATE": "50"}, "50.0")],
+)  # fmt: skip
+def test_who_gives_no_rate_gets_one_that_two_cores_carry(given: dict[str, str], rate: str) -> None:
+    settings, _ = read_settings(given)
+    children = for_children(given, settings, Places("127.0.0.1:9", 10, 11, 12, Path("here")))
+    assert children["REFERRAL_SIMULATOR_RATE"] == rate
+
+
 def test_what_is_simulated_goes_at_the_pace_of_the_demonstration_unless_a_directory_is_set() -> None:
     assert configuration_place({}, simulate=True) == DEMONSTRATION
     assert configuration_place({"REFERRAL_CONFIG_DIR": ""}, simulate=True) == DEMONSTRATION
