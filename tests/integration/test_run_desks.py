@@ -214,7 +214,7 @@ def test_the_run_says_each_step_as_it_is_taken_and_at_the_end_what_was_told(seen
     )
     assert told is not None
     taken, webhooks, mails = (int(number.replace(",", "")) for number in told.groups())
-    assert taken >= webhooks + mails > mails > 0
+    assert min(taken, webhooks, mails) > 0  # what arrived may be more: a message whose answer was late comes again
     assert re.search(r"^Unanswered: fr, .* step [123] of 3", out, re.MULTILINE)
     assert re.search(
         r"^Unanswered: [0-9]+ groups more; the whole ladder was gone through for [1-9][0-9]* of them", out, re.MULTILINE
