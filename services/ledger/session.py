@@ -24,6 +24,7 @@ from services.ledger.intake import Read, read, take
 from services.ledger.known import Known
 from services.ledger.loading import HeldBack, load_for
 from services.ledger.outgoing import Outgoing
+from services.ledger.pace import FEWEST, at_once
 from services.ledger.publisher import Publisher
 from services.ledger.reading import read_receipt
 from services.ledger.settling import settle_anew, settled, unsettled
@@ -76,6 +77,7 @@ class Session:
         self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
         self._held_back = HeldBack()
         self._outgoing = Outgoing(engine, epoch, publisher)
+        self._at_once = FEWEST
         self._telling = Telling(configuration.desks, inputs, terms, figures)
         self._due: dict[str, float] = {}
 
@@ -122,9 +124,11 @@ class Session:
 
     def turn(self) -> None:
         """Read what came and store it; and what the clock asks for."""
-        messages = self._reader.poll(POLL_S, GATHER_S)
+        messages = self._reader.poll(POLL_S, GATHER_S, self._at_once)
         if messages:
+            begun_s = time.monotonic()
             self._apply(read(messages, self._inputs, self._configuration))
+            self._at_once = at_once(self._at_once, len(messages), time.monotonic() - begun_s)
             self._due["renew"] = time.monotonic() + RENEW_S
         if self._is_due("sweep", SWEEP_S):
             self._sweep()

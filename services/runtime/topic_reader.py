@@ -90,14 +90,14 @@ class TopicReader:
         )
         self.reached |= {place: positions.get(place, 0) for place in fresh}
 
-    def poll(self, timeout_s: float, gather_s: float = 0.0) -> list[Message]:
-        """What arrived, at most `BATCH`: waits for the first, and then `gather_s` for what comes with it.
+    def poll(self, timeout_s: float, gather_s: float = 0.0, at_most: int = BATCH) -> list[Message]:
+        """What arrived: waits for the first, and then `gather_s` for what comes with it, `at_most` so many.
 
         Ends met are noted, and what heals by itself is waited out. Raises KafkaException for what does not: a position
         that retention has overtaken is one.
         """
         first = self._consumer.poll(timeout_s)
-        return [] if first is None else self._records([first, *self._consumer.consume(BATCH, gather_s)])
+        return [] if first is None else self._records([first, *self._consumer.consume(at_most, gather_s)])
 
     def _records(self, found: Iterable[Message]) -> list[Message]:
         records = []
