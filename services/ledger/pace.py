@@ -1,4 +1,4 @@
-"""How many records one transaction takes: as many as are stored in about a second, whatever the machine. Pure.
+"""How many records one transaction takes: as many as are stored in some two seconds, whatever the machine. Pure.
 
 Many cost less each. But a server ends a transaction in which nothing is said for as long as a lease holds, and a ledger
 that always took as many would begin the same work anew for ever, on a machine that is busy enough.
@@ -10,8 +10,8 @@ from services.runtime.topic_reader import BATCH
 
 FEWEST: Final = 1_000
 """Records: where every session begins."""
-LONG_S: Final = 1.5
-SHORT_S: Final = 0.75
+LONG_S: Final = 3.0
+SHORT_S: Final = 1.5
 
 
 def at_once(now: int, taken: int, took_s: float) -> int:

@@ -7,11 +7,11 @@ from services.runtime.topic_reader import BATCH
 
 
 @pytest.mark.parametrize("us_each", [10, 50, 100, 1_000, 10_000])
-def test_full_topics_are_read_in_transactions_of_about_a_second(us_each: int) -> None:
+def test_full_topics_are_read_in_transactions_of_some_two_seconds(us_each: int) -> None:
     size = FEWEST
     for _ in range(20):
         size = at_once(size, size, size * us_each / 1e6)
-    assert size in (FEWEST, BATCH) or 0.3 < size * us_each / 1e6 <= 1.5
+    assert size in (FEWEST, BATCH) or 0.7 < size * us_each / 1e6 <= 3.0
 
 
 def test_what_is_slow_for_once_is_read_in_smaller_pieces_until_it_is_quick_again() -> None:
