@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from schemas.codes import Disposition, Lane
 from services.ledger import tables
 from services.ledger.entry import Entry
-from services.ledger.rows import change_rows, insert, rows_with
+from services.runtime.rows import change_rows, insert, is_postgresql, rows_with
 
 _COLUMNS: Final = tuple(column.name for column in fields(Entry) if column.name != "id")
 _CODES: Final = tuple(_COLUMNS.index(name) for name in ("lane", "state", "disposition"))
@@ -60,7 +60,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
 def save_entries(connection: Connection, changed: Iterable[Entry], retold: Container[str]) -> None:
     """Add those without an `id`, change the others. `retold`: keys of those that changed in more than `ACTED`."""
-    is_postgresql = connection.dialect.name == "postgresql"
+    all_columns = is_postgresql(connection)
     plain: list[tuple[Any, ...]] = []
     new: list[tuple[Any, ...]] = []
     acted: list[tuple[Any, ...]] = []
@@ -71,7 +71,7 @@ def save_entries(connection: Connection, changed: Iterable[Entry], retold: Conta
                 other.append((*_values(entry), entry.id))
             else:
                 acted.append((*_texts(_read_acted(entry), _ACTED_CODES), entry.id))
-        elif is_postgresql or not _is_plain(entry):
+        elif all_columns or not _is_plain(entry):
             new.append(_values(entry))
         else:
             values = _read_told(entry)
@@ -82,10 +82,7 @@ def save_entries(connection: Connection, changed: Iterable[Entry], retold: Conta
     if plain:
         connection.exec_driver_sql(_INSERT_PLAIN, plain)
     change_rows(connection, tables.entries, ACTED, acted)
-    if other:
-        mark = "%s" if is_postgresql else "?"
-        sets = ", ".join(f"{name} = {mark}" for name in _COLUMNS)
-        connection.exec_driver_sql(f"UPDATE entries SET {sets} WHERE id = {mark}", other)  # noqa: S608 - names of ours
+    change_rows(connection, tables.entries, _COLUMNS, other)
 
 
 def _is_plain(entry: Entry) -> bool:

@@ -10,10 +10,10 @@ from schemas.codes import NoticeType
 from services.ledger import tables
 from services.ledger.history import MomentKey
 from services.ledger.noticing import Group, Told
-from services.ledger.rows import delete_rows, stream
 from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
+from services.runtime.rows import delete_rows, stream
 
 WHOLE: Final = "history_whole_from"
 

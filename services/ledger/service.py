@@ -22,7 +22,7 @@ from services.runtime.log import Event, logger, places
 from services.runtime.settings import KafkaSettings
 from services.runtime.topic_reader import TopicReader
 
-LOOK_S: Final = 1.0
+LOOK_S: Final = 0.5
 """How often a standby looks whether the lease is free."""
 PAUSE_S: Final = 1.0
 GROUP: Final = "referral-ledger"

@@ -17,10 +17,10 @@ from services.ledger.history import ARRIVED, CLOSED, LOOKED, span_ms
 from services.ledger.known import Known, Placed, Rejected, ReportKey
 from services.ledger.noticing import Group, Told
 from services.ledger.reroutes import Asked, Refusal
-from services.ledger.rows import add_to, in_chunks, insert, plain, rows_with, set_rows, upsert
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.values import Reported, Tracked
+from services.runtime.rows import add_to, in_chunks, insert, plain, rows_with, set_rows, upsert
 
 Positions = Mapping[tuple[str, int], int]
 

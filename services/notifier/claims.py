@@ -8,9 +8,9 @@ from sqlalchemy import Connection, update
 
 from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, PENDING, waits_for
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
-from services.notifier.rows import is_postgresql, mark_of
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
+from services.runtime.rows import is_postgresql, mark_of
 
 CLAIM_MS: Final = 90_000
 """Longer than any try: what a dead notifier had claimed is then anybody's."""

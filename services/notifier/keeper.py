@@ -28,7 +28,7 @@ from services.runtime.settings import KafkaSettings
 from services.runtime.topic_reader import Place, TopicReader
 
 GROUP: Final = "referral-notifier"
-LOOK_S: Final = 1.0
+LOOK_S: Final = 0.5
 """How often a standby looks whether the lease is free."""
 PAUSE_S: Final = 1.0
 POLL_S: Final = 0.1

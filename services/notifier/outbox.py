@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal_column, select, update
 
-from services.notifier.rows import among, changes_of, is_postgresql, mark_of, put
 from services.notifier.tables import deliveries
 from services.notifier.whom import Endpoint
+from services.runtime.rows import among, is_postgresql, mark_of, put, taken
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -23,13 +23,14 @@ DROPPED: Final = "dropped"
 IS_PENDING = deliveries.c.state == literal_column(f"'{PENDING}'")
 IS_FAILED = deliveries.c.state == literal_column(f"'{FAILED}'")
 """Written out: SQLite takes an index of part of a table only where the statement itself says that part."""
+_COLUMNS: Final = tuple(deliveries.c.keys())
 _STANDS: Final = f"{deliveries.name}.state"
-_NEW: Final = changes_of(deliveries, "reached", "made_ms")
-_SINCE: Final = f"made_ms = CASE WHEN {_STANDS} = '{PENDING}' THEN {deliveries.name}.made_ms ELSE excluded.made_ms END"
-_TOLD_ON: Final = f"{_NEW}, {_SINCE}"
-_TOLD_ANEW: Final = f"{_TOLD_ON}, reached = {deliveries.name}.reached AND {_STANDS} IN ('{PENDING}', '{FAILED}')"
-_ENDED: Final = changes_of(deliveries, "reached")
-"""What takes the place of a delivery: another message of the same opening, the first one of an opening, an end."""
+_SINCE: Final = f"CASE WHEN {_STANDS} = '{PENDING}' THEN {deliveries.name}.made_ms ELSE excluded.made_ms END"
+_REACHED: Final = f"{deliveries.name}.reached AND {_STANDS} IN ('{PENDING}', '{FAILED}')"
+_ENDED: Final = taken(_COLUMNS, deliveries, "reached")
+_TOLD_ON: Final = {**_ENDED, "made_ms": _SINCE}
+_TOLD_ANEW: Final = {**_TOLD_ON, "reached": _REACHED}
+"""What takes the place of a delivery: an end, another message of the same opening, the first one of an opening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,13 @@ class Waiting:
 def post(connection: Connection, messages: Collection[Posted], now_ms: int) -> None:
     """Each takes the place of what its endpoint had not taken of the group."""
     for again, changes in ((True, _TOLD_ON), (False, _TOLD_ANEW)):
-        put(connection, deliveries, [_row(each, now_ms) for each in messages if each.again is again], changes)
+        put(connection, deliveries, _COLUMNS, [_row(each, now_ms) for each in messages if each.again is again], changes)
 
 
 def post_ends(connection: Connection, messages: Iterable[Posted], now_ms: int) -> set[Endpoint]:
     """Ends, to those that may have been told (`lock`). Returns whom they go to."""
     told = list(messages)
-    put(connection, deliveries, [_row(each, now_ms) for each in told], _ENDED)
+    put(connection, deliveries, _COLUMNS, [_row(each, now_ms) for each in told], _ENDED)
     return {each.endpoint for each in told}
 
 

@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from msgspec import json, structs
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.notifier.group import Group
 from services.notifier.notice import read_notice, write_notice
-from services.notifier.rows import among, is_postgresql, put
 from services.notifier.tables import endpoints, groups, notes, positions
 from services.notifier.whom import Endpoint
+from services.runtime.rows import among, is_postgresql, put, upsert
 
 _STATE: Final = tuple(name for name in Group.__struct_fields__ if name not in ("key", "newest"))
 _STATES: Final = json.Decoder(dict[str, Any])
@@ -49,7 +48,7 @@ def next_due_ms(connection: Connection) -> int | None:
 
 def save_groups(connection: Connection, kept: Iterable[Kept]) -> None:
     """As they are now."""
-    put(connection, groups, [_row(each) for each in kept])
+    put(connection, groups, groups.c.keys(), [_row(each) for each in kept])
 
 
 def escalating(connection: Connection, desk: str | None = None, limit: int = 1_000) -> list[Kept]:
@@ -89,7 +88,7 @@ def read_positions(connection: Connection) -> dict[tuple[str, int], int]:
 
 def save_positions(connection: Connection, reached: Mapping[tuple[str, int], int]) -> None:
     """In the transaction of what was read up to there."""
-    put(connection, positions, [(*place, offset) for place, offset in reached.items()])
+    put(connection, positions, positions.c.keys(), [(*place, offset) for place, offset in reached.items()])
 
 
 def read_note(connection: Connection, name: str) -> str | None:
@@ -99,8 +98,7 @@ def read_note(connection: Connection, name: str) -> str | None:
 
 def keep_note(connection: Connection, name: str, value: str) -> str:
     """What it remembers, `value` where it remembered nothing."""
-    insert: Any = (postgresql if is_postgresql(connection) else sqlite).insert(notes)
-    connection.execute(insert.values(name=name, value=value).on_conflict_do_nothing())
+    connection.execute(upsert(connection, notes).values(name=name, value=value).on_conflict_do_nothing())
     found = read_note(connection, name)
     assert found is not None
     return found
@@ -113,7 +111,7 @@ def read_disabled(connection: Connection) -> dict[Endpoint, str]:
 
 def disable(connection: Connection, endpoint: Endpoint, fingerprint: str, now_ms: int) -> None:
     """Until its address changes or somebody enables it."""
-    put(connection, endpoints, [(*endpoint, fingerprint, now_ms)])
+    put(connection, endpoints, endpoints.c.keys(), [(*endpoint, fingerprint, now_ms)])
 
 
 def enable(connection: Connection, endpoint: Endpoint) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from services.runtime.exits import CannotRun, WrongUse
 
-LEASE_MS: Final = 6_000
+LEASE_MS: Final = 5_000
 """How long a lease holds without being renewed: a standby takes over within this and one look more."""
 _MIGRATING: Final = 7_462_001
 """PostgreSQL's lock for changing the schema: any number that nothing else in the database takes."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from psycopg import OperationalError
+from psycopg import Error, OperationalError
 from sqlalchemy import Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
@@ -41,6 +41,7 @@ from services.ledger.tally import weights
 from services.ledger.terms import terms
 from services.ledger.values import Arrival, Reported, entry_key
 from services.runtime.exits import CannotRun, WrongUse
+from services.runtime.rows import insert, set_rows
 from tests.samples import NOW_MS, as_json, configuration, envelope
 
 SLOT_MS = 3_600_000
@@ -286,3 +287,14 @@ def test_of_ledgers_that_start_at_once_one_makes_the_tables_and_one_has_the_leas
     assert [held for held in leases if held is not None] == [Held(1, NOW_MS + LEASE_MS)]
     for engine in engines:
         engine.dispose()
+
+
+def test_a_text_that_is_too_long_for_its_column_is_refused_and_not_cut(server: str) -> None:
+    engine = connect(server)
+    migrate(engine)
+    row = {"desk": "a" * 33, "at_ms": NOW_MS}
+    with pytest.raises((DBAPIError, Error)), engine.begin() as connection:
+        set_rows(connection, tables.heard, [row])
+    with pytest.raises((DBAPIError, Error)), engine.begin() as connection:
+        insert(connection, tables.heard, tuple(row), [tuple(row.values())])
+    engine.dispose()
