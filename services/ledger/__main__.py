@@ -25,6 +25,7 @@ from services.runtime.log import Event, configure, logger
 from services.runtime.page.access import access
 from services.runtime.rendered import Rendered
 from services.runtime.settings import KafkaSettings, SharedSettings, read
+from services.runtime.topic_reader import BATCH
 
 END_S: Final = 10.0
 
@@ -95,7 +96,7 @@ def main() -> int:
     except ConfigurationError as error:
         raise exits.WrongUse(str(error)) from None
     share_the_heap()
-    spare_the_collector()
+    spare_the_collector(10 * BATCH)
     take_short_turns()
     return loop.run(_serve(configuration, kafka, settings))
 

@@ -58,7 +58,6 @@ class Batch:
         self.new_tracks: list[Tracked] = []
         self.messages: list[Message] = []
         self.gaps: list[tuple[StreamKey, Gap]] = []
-        self.touched_streams: set[StreamKey] = set()
         self.heard: dict[str, int] = {}
         self.urgent_rejected_ms = 0
         """When the newest rejected record came that claims urgency, readable or not; Unix ms, 0 for none."""
@@ -78,6 +77,7 @@ class Batch:
         self._identities: dict[str, set[str]] = {}
         self._unsettled: set[str] = set()
         self._streams = streams
+        self._touched: dict[tuple[str, str, str], Stream] = {}
         self._comparable = comparable
         self._terms = terms
         self._slot_ms = slot_ms
@@ -88,6 +88,11 @@ class Batch:
     def changed(self) -> Iterable[Entry]:
         """Every entry that was made or changed; those without an `id` are new."""
         return (self.known.entries[key] for key in self._changes.before)
+
+    @property
+    def touched_streams(self) -> Iterable[StreamKey]:
+        """Those in which something was counted."""
+        return (StreamKey(*key) for key in self._touched)
 
     @property
     def retold(self) -> Container[str]:
@@ -124,24 +129,31 @@ class Batch:
         return entry
 
     def _number(self, arrival: Arrival) -> None:
-        key = StreamKey(arrival.desk, arrival.lane, arrival.source)
-        stream = self._streams.get(key)
-        if stream is None:
-            stream = self._streams[key] = Stream()
-        self.touched_streams.add(key)
+        key = arrival.desk, arrival.lane, arrival.source
         compared = arrival.ingress_offset >= self._comparable.get(arrival.source, 0)
-        if (gap := stream.advance(arrival.count, compared)) is not None:
-            self.gaps.append((key, gap))
+        if (gap := self._stream(key).advance(arrival.count, compared)) is not None:
+            self.gaps.append((StreamKey(*key), gap))
+
+    def _stream(self, key: tuple[str, str, str]) -> Stream:
+        """Of a `StreamKey`, which is made only where it is new: it is the same key, and takes longer to make."""
+        found = self._touched.get(key)
+        if found is None:
+            whole = StreamKey(*key)
+            found = self._streams.get(whole)
+            if found is None:
+                found = self._streams[whole] = Stream()
+            self._touched[whole] = found
+        return found
 
     def receive(self, receipt: Receipted) -> None:
         """A receipt."""
         if receipt.offset >= self._comparable.get(receipt.source, 0):
             for desk, lane in receipt.destinations.items():
-                key = StreamKey(desk, lane, receipt.source)
-                if (stream := self._streams.get(key)) is None:
-                    stream = self._streams[key] = Stream()
-                stream.receipts += 1
-                self.touched_streams.add(key)
+                self._stream((desk, lane, receipt.source)).receipts += 1
+        if receipt.plain:
+            if self.known.rejections and receipt.report is not None:
+                self.rejections.resend((receipt.partner, receipt.report), receipt.received_ms)
+            return
         if receipt.command is not None:
             self._answer(receipt)
             return

@@ -18,7 +18,7 @@ from services.ledger.streams import (
     disagreements,
     residue,
 )
-from services.runtime.topic_reader import Place
+from services.runtime.cluster import Place
 
 EVERY_S: Final = 5.0
 LATE_S: Final = 60.0
@@ -26,11 +26,7 @@ LATE_S: Final = 60.0
 
 
 class Ends(Protocol):
-    """How far partitions are read, and how far they go."""
-
-    @property
-    def reached(self) -> dict[Place, int]:
-        """How far each is read."""
+    """How far partitions go."""
 
     def ends(self, places: Mapping[Place, int]) -> dict[Place, int] | None:
         """The next offset of each, of a moment after the first call; None until it is known: then ask again."""
@@ -53,15 +49,20 @@ class Conservation:
         self._behind = 0
         self.caught_up = False
 
-    def weigh(self, topics: Ends, now_s: float) -> tuple[dict[tuple[str, str], int], int, bool]:
-        """Residue by (desk, lane), offsets behind, and whether the topics have been read to their ends."""
+    def weigh(
+        self, topics: Ends, reached: Mapping[Place, int], now_s: float
+    ) -> tuple[dict[tuple[str, str], int], int, bool]:
+        """Residue by (desk, lane), offsets behind, and whether the topics have been read to their ends.
+
+        `reached`: how far each partition is read and stored.
+        """
         if self._then is None and now_s - self._taken_at >= EVERY_S:
             self._then, self._ends = checkpoint(self._streams), None
             self._taken_at = now_s
         if self._then is not None and self._ends is None:
-            self._ends = topics.ends(topics.reached)
+            self._ends = topics.ends(reached)
         if self._then is not None and self._ends is not None:
-            self._behind = sum(max(0, end - topics.reached.get(place, 0)) for place, end in self._ends.items())
+            self._behind = sum(max(0, end - reached.get(place, 0)) for place, end in self._ends.items())
             if not self._behind:
                 self._left = disagreements(self._then, self._streams)
                 self.caught_up = True

@@ -30,6 +30,19 @@ class Input:
     ingress: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who there is: what a status event may name."""
+
+    partners: frozenset[str]
+    desks: frozenset[str]
+
+
+def directory(configuration: Configuration) -> Directory:
+    """Everybody in the configuration, whatever desks this ledger holds."""
+    return Directory(frozenset(configuration.partners.by_id), frozenset(configuration.desks.by_id))
+
+
 def inputs(configuration: Configuration, desks: frozenset[str], tracked: frozenset[str]) -> Mapping[str, Input]:
     """Topic → what it holds: queues and status of these desks, receipts of every partner, track events where allowed.
 

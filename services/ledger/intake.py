@@ -1,63 +1,104 @@
 """From what was polled to values in order, with the positions behind them. Pure: a fault is a value too."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from confluent_kafka import Message
+from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
 
-from policy.configuration import Configuration
 from schemas import topics
 from schemas.notices import Notice
 from services.ledger.batch import Batch
-from services.ledger.inputs import Input, Kind
+from services.ledger.inputs import Directory, Input, Kind
 from services.ledger.known import Placed
 from services.ledger.reading import read_arrival, read_notice, read_receipt, read_status, read_track
 from services.ledger.values import Arrival, Fault, FaultKind, Receipted, Reported, Tracked
-from services.runtime.topic_reader import Place
+from services.runtime.cluster import Place
 
-Value = Arrival | Receipted | Placed | Tracked | Notice | None
-
-
-@dataclass(slots=True)
-class Read:
-    """What some records say, in order, and what of the database that concerns."""
-
-    values: list[Value] = field(default_factory=list)
-    faults: list[tuple[Input, FaultKind]] = field(default_factory=list)
-    positions: dict[Place, int] = field(default_factory=dict)
+Value = Arrival | Receipted | Placed | Tracked
 
 
-def read(messages: Iterable[Message], inputs: Mapping[str, Input], configuration: Configuration) -> Read:
+class Read(Struct, array_like=True):
+    """What some records say, each topic's in order, and what of the database that concerns.
+
+    `faults`: the topic of each. `ends`: how far partitions without records were seen to go. `records`: how many.
+    """
+
+    values: list[Value] = []
+    notices: list[Notice] = []
+    faults: list[tuple[str, FaultKind]] = []
+    positions: dict[Place, int] = {}
+    ends: dict[Place, int] = {}
+    records: int = 0
+
+
+Reader = Callable[[Message], Value | Reported | Notice | Fault | None]
+
+
+def readers(inputs: Mapping[str, Input], known: Directory) -> Mapping[str, Reader]:
+    """Topic → what reads its records."""
+    return {topic: _reader(place, known) for topic, place in inputs.items()}
+
+
+def _reader(place: Input, known: Directory) -> Reader:
+    desk, lane, partner, ingress = place.desk, place.lane, place.partner, place.ingress
+    match place.kind:
+        case Kind.QUEUE:
+            return lambda message: read_arrival(desk, lane, message.value(), message.headers())  # type: ignore[arg-type]
+        case Kind.RECEIPT:
+            return lambda message: read_receipt(partner, ingress, topics.REROUTE, message.value())
+        case Kind.STATUS:
+            return lambda message: read_status(desk, message.value(), message.timestamp()[1], known)
+        case Kind.TRACK:
+            return lambda message: read_track(desk, message.value(), message.timestamp()[1])
+        case Kind.NOTICE:
+            return lambda message: read_notice(message.value())
+
+
+def read(messages: Iterable[Message], reading: Mapping[str, Reader]) -> Read:
     """What the records say; a fault is counted at its desk, and the position goes on."""
     found = Read()
+    values, positions = found.values, found.positions
     for message in messages:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None  # noqa: PT018 - a record has all three
-        place = inputs[topic]
-        value = _value(place, message, configuration)
-        if isinstance(value, Fault):
-            found.faults.append((place, value.kind))
-        else:
-            found.values.append(Placed(value, offset) if isinstance(value, Reported) else value)
-        found.positions[topic, partition] = offset + 1
+        value = reading[topic](message)
+        positions[topic, partition] = offset + 1
+        found.records += 1
+        if isinstance(value, Arrival | Receipted | Tracked):
+            values.append(value)
+        elif isinstance(value, Reported):
+            values.append(Placed(value, offset))
+        elif isinstance(value, Fault):
+            found.faults.append((topic, value.kind))
+        elif isinstance(value, Notice):
+            found.notices.append(value)
     return found
 
 
-def _value(
-    place: Input, message: Message, configuration: Configuration
-) -> Arrival | Receipted | Reported | Tracked | Notice | Fault | None:
-    content = message.value()
-    match place.kind:
-        case Kind.QUEUE:
-            return read_arrival(place.desk, place.lane, content, message.headers())  # type: ignore[arg-type]
-        case Kind.RECEIPT:
-            return read_receipt(place.partner, place.ingress, topics.REROUTE, content)
-        case Kind.STATUS:
-            return read_status(place.desk, content, message.timestamp()[1], configuration)
-        case Kind.TRACK:
-            return read_track(place.desk, content, message.timestamp()[1])
-        case Kind.NOTICE:
-            return read_notice(content)
+def packed(found: Read) -> bytes:
+    """For another process (MessagePack): in C, a tenth of what pickle takes."""
+    return _PACK.encode(found)
+
+
+def unpacked(content: bytes) -> Read:
+    """The inverse of `packed`."""
+    return _UNPACK.decode(content)
+
+
+def _as_json(found: object) -> bytes:
+    assert isinstance(found, Notice)  # the only thing in it that msgspec does not know
+    return found.model_dump_json().encode()
+
+
+def _of_json(kind: type, content: Any) -> Notice:
+    assert kind is Notice
+    return Notice.model_validate_json(content)
+
+
+_PACK: Final = Encoder(enc_hook=_as_json)
+_UNPACK: Final = Decoder(Read, dec_hook=_of_json)
 
 
 def take(batch: Batch, value: Value) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from schemas.codes import Outcome
 from services.ledger.entry import Entry
 from services.ledger.reroutes import Refusal
@@ -12,9 +14,8 @@ from services.ledger.values import Receipted, Reported
 ACCEPTED: Final = (Outcome.ROUTED, Outcome.AMENDED, Outcome.WITHDRAWN, Outcome.UNROUTABLE)
 
 
-@dataclass(slots=True)
-class Placed:
-    """A status event with its offset in the desk's topic. Not frozen, as an arrival is not."""
+class Placed(Struct, array_like=True, tag="p", gc=False):
+    """A status event with its offset in the desk's topic."""
 
     reported: Reported
     place: int

@@ -1,6 +1,6 @@
 """What of the database the values of a batch concern."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -29,23 +29,19 @@ class HeldBack:
         )
 
 
-def load_for(connection: Connection, values: Iterable[Value], held_back: HeldBack) -> Known:
+def load_for(connection: Connection, values: Sequence[Value], held_back: HeldBack) -> Known:
     """All that these values may change, and all that may say what they mean."""
     keys: set[str] = set()
-    arrived: set[ReportKey] = set()
-    accepted: set[ReportKey] = set()
     wide: set[ReportKey] = set()
     tracked: set[str] = set()
     answered: set[str] = set()
     for value in values:
         if isinstance(value, Arrival):
             keys.add(value.key)
-            arrived.add((value.partner, value.report))
         elif isinstance(value, Receipted):
-            if value.report is None:
+            if value.plain or value.report is None:
                 continue
             if value.command is None:
-                accepted.add((value.partner, value.report))
                 if is_wide(value):
                     wide.add((value.partner, value.report))
             elif value.command.refused:
@@ -58,9 +54,18 @@ def load_for(connection: Connection, values: Iterable[Value], held_back: HeldBac
     if held_back.refusals:
         known.refusals = store.load_refusals(connection, keys | answered)
     if held_back.amendments or wide:
-        known.amendments = store.load_amendments(connection, arrived | wide)
+        known.amendments = store.load_amendments(connection, _reports(values, Arrival) | wide)
     if held_back.rejections:
-        known.rejections = store.load_rejections(connection, arrived | accepted)
+        known.rejections = store.load_rejections(connection, _reports(values, (Arrival, Receipted)))
     if tracked:
         known.tracks = store.load_tracks(connection, tracked)
     return known
+
+
+def _reports(values: Sequence[Value], kinds: type | tuple[type, ...]) -> set[ReportKey]:
+    """Those that queue records or receipts of these kinds are about; a command's answer is about none."""
+    return {
+        (value.partner, value.report)
+        for value in values
+        if isinstance(value, kinds) and not isinstance(value, Placed | Tracked) and value.report is not None
+    }

@@ -1,10 +1,10 @@
 """What is asked of the database outside of a batch: where to go on, what is counted, what is due, what is unsent."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, literal_column, select
 
 from schemas.codes import NoticeType
 from services.ledger import tables
@@ -13,7 +13,8 @@ from services.ledger.noticing import Group, Told
 from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
-from services.runtime.rows import delete_rows, stream
+from services.ledger.waits import Queue
+from services.runtime.rows import delete_rows, stream, table_of
 
 WHOLE: Final = "history_whole_from"
 
@@ -116,37 +117,54 @@ def supervisions_ending(connection: Connection, first_day: str, last_day: str) -
     return endings
 
 
-def due(connection: Connection, desk: str, lane: str, arrived_ms: range, limit: int) -> list[str]:
-    """Keys of entries still waiting that arrived in this span and are not counted as missed, the oldest first."""
-    table, at_ms = tables.entries, tables.entries.c.arrived_ms
-    unmissed = _waiting(desk, lane, missed=False)
-    found = connection.execute(
-        select(table.c.key)
-        .where(*unmissed, at_ms >= arrived_ms.start, at_ms < arrived_ms.stop)
-        .order_by(at_ms)
-        .limit(limit)
+def due(connection: Connection, spans: Mapping[Queue, range], limit: int) -> list[str]:
+    """Keys of entries still waiting that arrived in their queue's span (Unix ms) and are not counted as missed."""
+    rows = [(*queue, span.start, span.stop) for queue, span in spans.items()]
+    asked, arguments = table_of(connection, "asked", {**_QUEUE, "since": "bigint", "before": "bigint"}, rows)
+    found = connection.exec_driver_sql(
+        f"SELECT key FROM {asked} CROSS JOIN entries WHERE {_UNMISSED} AND arrived_ms >= since AND arrived_ms < before "  # noqa: S608 - names of ours
+        f"LIMIT {limit}",
+        arguments,
     )
     return list(found.scalars())
 
 
-def first_waiting(connection: Connection, desk: str, lane: str, from_ms: int = 0, *, missed: bool) -> int | None:
-    """When the first entry from then on arrived (Unix ms) that waits and is, or is not, counted as missed."""
-    at_ms = tables.entries.c.arrived_ms
-    found = select(at_ms).where(*_waiting(desk, lane, missed), at_ms >= from_ms).order_by(at_ms).limit(1)
-    return connection.execute(found).scalar()
+def longest_waiting(connection: Connection, queues: Collection[Queue]) -> dict[Queue, tuple[int | None, int | None]]:
+    """When the one that waits longest arrived (Unix ms): of those not counted as missed, and of those that are."""
+    asked, arguments = table_of(connection, "asked", _QUEUE, queues)
+    found = connection.exec_driver_sql(
+        f"SELECT desk, lane, ({_FIRST} WHERE {_UNMISSED} {_ORDER}), ({_FIRST} WHERE {_MISSED} {_ORDER}) FROM {asked}",  # noqa: S608 - names of ours
+        arguments,
+    )
+    return {(desk, lane): (unmissed, missed) for desk, lane, unmissed, missed in found}
 
 
-def oldest_waiting(connection: Connection, desk: str, lane: str) -> int | None:
-    """When the one that waits longest arrived (Unix ms)."""
-    found = (first_waiting(connection, desk, lane, missed=missed) for missed in (False, True))
-    return min((at_ms for at_ms in found if at_ms is not None), default=None)
+def next_unmissed(connection: Connection, after: Mapping[Queue, int]) -> dict[Queue, int | None]:
+    """When the first that waits and is not counted as missed arrived, of each queue from then on (Unix ms)."""
+    rows = [(*queue, from_ms) for queue, from_ms in after.items()]
+    asked, arguments = table_of(connection, "asked", {**_QUEUE, "since": "bigint"}, rows)
+    found = connection.exec_driver_sql(
+        f"SELECT desk, lane, ({_FIRST} WHERE {_UNMISSED} AND arrived_ms >= since {_ORDER}) FROM {asked}",  # noqa: S608 - names of ours
+        arguments,
+    )
+    return {(desk, lane): at_ms for desk, lane, at_ms in found}
+
+
+# Of hundreds of queues in one question, since so many change in a second. The state as text: SQLite takes an index that
+# holds only some rows where it sees that it may, and would plan anew each time it is told by an argument.
+_QUEUE: Final = {"desk": "text", "lane": "text"}
+_HERE: Final = "entries.state = 'waiting' AND entries.desk = asked.desk AND entries.lane = asked.lane"
+_UNMISSED: Final = f"{_HERE} AND missed = FALSE"
+_MISSED: Final = f"{_HERE} AND missed = TRUE"
+_FIRST: Final = "SELECT arrived_ms FROM entries"
+_ORDER: Final = "ORDER BY arrived_ms LIMIT 1"
 
 
 def _waiting(desk: str, lane: str, missed: bool) -> Sequence[ColumnElement[bool]]:
     """As the index has them: asked without `missed`, a database would sort the whole queue."""
     table = tables.entries
     is_missed = table.c.missed if missed else ~table.c.missed
-    return table.c.state == "waiting", table.c.desk == desk, table.c.lane == lane, is_missed
+    return table.c.state == literal_column("'waiting'"), table.c.desk == desk, table.c.lane == lane, is_missed
 
 
 def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:

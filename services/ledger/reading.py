@@ -15,21 +15,22 @@ from msgspec import field as named
 from msgspec.json import Decoder
 from pydantic import ValidationError
 
-from policy.configuration import Configuration
 from schemas.codes import Lane, Outcome, RejectReason, StatusType
 from schemas.lifecycle import Step
 from schemas.notices import Notice
 from schemas.records import StatusEvent, TrackEvent
+from services.ledger.inputs import Directory
 from services.ledger.values import Arrival, Commanded, Fault, FaultKind, Receipted, Reported, Tracked, entry_key
 
 MAX_EVENT_BYTES: Final = 4 * 1024
 """Of a status or track event; a whole one takes less than 400."""
 
 MAX_NOTICE_BYTES: Final = 16 * 1024
+MAX_NUMBER: Final = 2**63 - 1
+"""Of running numbers, offsets and revisions: no database keeps more."""
 
 Event = TypeVar("Event", StatusEvent, TrackEvent, Notice)
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, MsgspecError)
-_OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 Headers = Iterable[tuple[str, bytes | None]] | None
 
 
@@ -62,7 +63,7 @@ class _Receipt(Struct):
     partition: int
     offset: int
     received_at: str
-    outcome: str
+    outcome: Outcome
     report: str | None
     revision: int | None
     destinations: list[_Goal] = []
@@ -72,6 +73,7 @@ class _Receipt(Struct):
     test: bool = False
 
 
+_ROUTED: Final = Outcome.ROUTED
 _ENVELOPES: Final = Decoder(_Envelope)
 _RECEIPTS: Final = Decoder(_Receipt)
 
@@ -87,8 +89,11 @@ def read_arrival(desk: str, lane: Lane, value: bytes | None, headers: Headers) -
 
 
 def _arrival(desk: str, lane: Lane, value: bytes, headers: Mapping[str, Any]) -> Arrival:
-    partner, report, revision = headers["ce_id"].decode().split(":")
-    source, _, offset = headers["referral-ingress"].decode().rpartition("/")
+    partner, report, digits = headers["ce_id"].decode().split(":")
+    source, _, place = headers["referral-ingress"].decode().rpartition("/")
+    revision, offset, count = int(digits), int(place), int(headers["referral-count"])
+    if max(revision, offset, count) > MAX_NUMBER:
+        raise ValueError("too large")
     chain = headers["referral-chain"].decode() if "referral-chain" in headers else ""
     envelope = _ENVELOPES.decode(value)
     withdrawn = envelope.action == "withdraw"
@@ -101,13 +106,13 @@ def _arrival(desk: str, lane: Lane, value: bytes, headers: Mapping[str, Any]) ->
         report,
         desk,
         lane,
-        int(revision),
+        revision,
         withdrawn,
         tenure,
         unix_ms(headers["referral-received"].decode()),
         source,
-        int(offset),
-        int(headers["referral-count"]),
+        offset,
+        count,
         chain,
         headers["referral-roles"].decode(),
         headers["referral-reasons"].decode(),
@@ -161,8 +166,7 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
         found = _RECEIPTS.decode(value)
         if found.test:
             return None
-        mark = found.reroute
-        outcome = _OUTCOMES[found.outcome]
+        mark, outcome, revision = found.reroute, found.outcome, found.revision
         return Receipted(
             f"{reroute if mark else ingress}/{found.partition}",
             found.offset,
@@ -170,10 +174,11 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
             outcome,
             partner,
             found.report,
-            found.revision,
+            revision,
             {goal.desk: goal.lane for goal in found.destinations},
             _commanded(mark, outcome, found.reason) if mark else None,
             found.claims_urgent,
+            revision == 1 and outcome is _ROUTED and mark is None and not found.claims_urgent,
         )
     except _UNREADABLE:
         return Fault(FaultKind.UNREADABLE)
@@ -184,16 +189,16 @@ def _commanded(mark: _Mark, outcome: Outcome, reason: str | None) -> Commanded:
     return Commanded(mark.command, mark.desk, max(1, mark.chain.count(mark.desk)), refused)
 
 
-def read_status(desk: str, value: bytes | None, at_ms: int, known: Configuration) -> Reported | Fault:
+def read_status(desk: str, value: bytes | None, at_ms: int, known: Directory) -> Reported | Fault:
     """An event in the status topic of this desk, appended at `at_ms`."""
     event = _held_to(StatusEvent, value)
     if isinstance(event, Fault):
         return event
     if event.desk != desk:
         return Fault(FaultKind.FOREIGN_DESK)
-    if event.partner not in known.partners.by_id:
+    if event.partner not in known.partners:
         return Fault(FaultKind.UNKNOWN_PARTNER)
-    if event.event is StatusType.FORWARDED and event.to not in known.desks.by_id:
+    if event.event is StatusType.FORWARDED and event.to not in known.desks:
         return Fault(FaultKind.UNKNOWN_DESK)
     return Reported(
         entry_key(event.partner, event.report, desk),

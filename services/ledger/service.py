@@ -11,23 +11,21 @@ from sqlalchemy import Engine
 
 from policy.configuration import Configuration
 from services.ledger.database import Deposed, give_up_lease, take_lease
+from services.ledger.feed import Feed
 from services.ledger.figures import Figures
-from services.ledger.inputs import Input
+from services.ledger.inputs import Input, directory
 from services.ledger.publisher import Publisher
 from services.ledger.session import Session
 from services.ledger.terms import terms
 from services.runtime.beside import Beside
+from services.runtime.cluster import Cluster
 from services.runtime.exits import CannotRun
 from services.runtime.log import Event, logger, places
 from services.runtime.settings import KafkaSettings
-from services.runtime.topic_reader import TopicReader
 
 LOOK_S: Final = 0.5
 """How often a standby looks whether the lease is free."""
 PAUSE_S: Final = 1.0
-GROUP: Final = "referral-ledger"
-WORTH_BYTES: Final = 65_536
-"""What a broker gathers for an answer, if it comes soon enough: a ledger of all desks reads six hundred partitions."""
 
 log = logger()
 
@@ -52,6 +50,8 @@ class Ledger:
         self._inputs = inputs
         self._slot_ms = slot_ms
         self._terms = terms(configuration.desks)
+        self._feed: Feed | None = None
+        """What the next session reads by."""
         self._holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{int(time.time())}"
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
@@ -63,6 +63,7 @@ class Ledger:
         """Until `stop` is set, or until it cannot go on (`fault`)."""
         while not stop.is_set():
             try:
+                self._prepare()
                 held = take_lease(self._engine, self._holder, int(time.time() * 1000))
                 if held is None:
                     stop.wait(LOOK_S)
@@ -76,18 +77,28 @@ class Ledger:
             except Exception as error:  # noqa: BLE001 - whatever fails, what was remembered is thrown away (rule 6)
                 log.warning(Event.SESSION_FAILED, error=error, places=places(error.__traceback__))
                 stop.wait(PAUSE_S)
+        if self._feed is not None:
+            self._feed.close()
+
+    def _prepare(self) -> Feed:
+        """A process that reads is there before the lease is: starting one takes as long as taking over."""
+        if self._feed is None or not self._feed.alive:
+            self._feed = Feed(self._kafka, self._inputs, directory(self._configuration))
+        return self._feed
 
     def _serve(self, epoch: int, stop: threading.Event) -> None:
         """One session; whatever it remembered goes with it."""
-        reader, publisher = TopicReader(self._kafka, GROUP, WORTH_BYTES), Publisher(self._kafka)
-        beside = Beside(reader)
+        feed, self._feed = self._prepare(), None
+        publisher, cluster = Publisher(self._kafka), Cluster(self._kafka)
+        beside = Beside(cluster)
         try:
             session = Session(
                 self._configuration,
                 self._inputs,
                 self._terms,
                 self._engine,
-                reader,
+                feed,
+                cluster,
                 beside,
                 publisher,
                 self.figures,
@@ -104,7 +115,7 @@ class Ledger:
         finally:
             self._say(active=False)
             beside.close()
-            reader.close()
+            feed.close()
             publisher.close()
 
     def _say(self, *, active: bool) -> None:

@@ -17,10 +17,11 @@ from services.ledger import queries, store
 from services.ledger.batch import Batch
 from services.ledger.conservation import Conservation
 from services.ledger.database import remember_cluster, remember_slot, writing
+from services.ledger.feed import Feed
 from services.ledger.figures import Figures
 from services.ledger.history import first_kept
 from services.ledger.inputs import Input, Kind
-from services.ledger.intake import Read, read, take
+from services.ledger.intake import Read, take
 from services.ledger.known import Known
 from services.ledger.loading import HeldBack, load_for
 from services.ledger.outgoing import Outgoing
@@ -31,14 +32,11 @@ from services.ledger.settling import settle_anew, settled, unsettled
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
 from services.ledger.values import FaultKind, Receipted
-from services.ledger.waits import Queue, Waits
+from services.ledger.waits import Waits, earliest
 from services.runtime.beside import Beside
+from services.runtime.cluster import Cluster, Place
 from services.runtime.log import Event, Name, logger
-from services.runtime.topic_reader import Place, TopicReader
 
-POLL_S: Final = 0.1
-GATHER_S: Final = 0.02
-"""What comes within this after a first record is stored with it: a transaction costs as much as many records."""
 SWEEP_S: Final = 1.0
 RENEW_S: Final = 2.0
 DISCOVER_S: Final = 10.0
@@ -58,7 +56,8 @@ class Session:
         inputs: Mapping[str, Input],
         terms: Terms,
         engine: Engine,
-        reader: TopicReader,
+        feed: Feed,
+        cluster: Cluster,
         beside: Beside,
         publisher: Publisher,
         figures: Figures,
@@ -69,7 +68,8 @@ class Session:
         self._inputs = inputs
         self._terms = terms
         self._engine = engine
-        self._reader = reader
+        self._feed = feed
+        self._cluster = cluster
         self._beside = beside
         self._figures = figures
         self._epoch = epoch
@@ -83,7 +83,7 @@ class Session:
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
-        cluster = self._reader.cluster_id()
+        cluster = self._cluster.id()
         with writing(self._engine, self._epoch, _now_ms()) as connection:
             remember_cluster(connection, cluster)
             if remember_slot(connection, self._slot_ms):
@@ -104,7 +104,7 @@ class Session:
         self._conservation = Conservation(self._streams, self._held)
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._settle_anew()
-        self._discover(self._reader.partitions(self._inputs))
+        self._discover(self._cluster.partitions(self._inputs))
 
     def _settle_anew(self) -> None:
         """What a version before settled by other rules."""
@@ -124,11 +124,11 @@ class Session:
 
     def turn(self) -> None:
         """Read what came and store it; and what the clock asks for."""
-        messages = self._reader.poll(POLL_S, GATHER_S, self._at_once)
-        if messages:
+        found = self._feed.take(self._at_once)
+        if found.records:
             begun_s = time.monotonic()
-            self._apply(read(messages, self._inputs, self._configuration))
-            self._at_once = at_once(self._at_once, len(messages), time.monotonic() - begun_s)
+            self._apply(found)
+            self._at_once = at_once(self._at_once, found.records, time.monotonic() - begun_s)
             self._due["renew"] = time.monotonic() + RENEW_S
         if self._is_due("sweep", SWEEP_S):
             self._sweep()
@@ -158,16 +158,17 @@ class Session:
             batch = self._batch(known, now_ms)
             for value in found.values:
                 take(batch, value)
-            for place, kind in found.faults:
-                batch.fault(place.desk, kind)
+            for topic, kind in found.faults:
+                batch.fault(self._inputs[topic].desk, kind)
             batch.finish()
-            self._telling.tell(connection, batch, found.values, now_ms)
+            self._telling.tell(connection, batch, found.notices, now_ms)
             store.save(connection, batch, self._streams, found.positions)
         self._outgoing.expect(batch.messages)
         self._held_back = self._held_back.after(batch)
-        self._reader.past(found.positions)
+        self._feed.past(found.positions)
         self._stored(batch, now_ms)
-        for place, kind in found.faults:
+        for topic, kind in found.faults:
+            place = self._inputs[topic]
             log.warning(Event.EVENT_REFUSED, desk=Name(place.desk), topic_kind=place.kind, reason=kind)
         for desk, number in batch.surplus.items():
             reason = FaultKind.TOO_MANY
@@ -194,8 +195,9 @@ class Session:
         with self._engine.connect() as connection:
             unanswered = queries.unanswered(connection)
             unsent_ms = queries.oldest_unsent_ms(connection)
-            for desk, lane in list(self._waits.stale):
-                self._waits.refresh((desk, lane), queries.oldest_waiting(connection, desk, lane))
+            if self._waits.stale:
+                for queue, found in queries.longest_waiting(connection, self._waits.stale).items():
+                    self._waits.refresh(queue, earliest(found))
         with self._figures.lock:
             self._figures.oldest = dict(self._waits.oldest)
             self._figures.unanswered = unanswered
@@ -214,31 +216,18 @@ class Session:
             self._figures.spans.forget(before_ms)
 
     def _read_waits(self, connection: Connection) -> Waits:
-        oldest: dict[Queue, int] = {}
-        unmissed: dict[Queue, int] = {}
-        for (kind, desk, lane), number in self._figures.counts.items():
-            if kind != EntryState.WAITING or not number:
-                continue
-            found = queries.oldest_waiting(connection, desk, lane)
-            assert found is not None  # its tally says so
-            oldest[desk, lane] = found
-            if (found := queries.first_waiting(connection, desk, lane, missed=False)) is not None:
-                unmissed[desk, lane] = found
-        return Waits(oldest, unmissed)
+        counts = self._figures.counts.items()
+        queues = [(desk, lane) for (kind, desk, lane), number in counts if kind == EntryState.WAITING and number]
+        found = queries.longest_waiting(connection, queues)
+        oldest = {queue: at_ms for queue, times in found.items() if (at_ms := earliest(times)) is not None}
+        return Waits(oldest, {queue: times[0] for queue, times in found.items() if times[0] is not None})
 
     def _swept(self) -> bool:
         """One transaction of the clock's; True where there was as much as it takes."""
         now_ms = _now_ms()
         with self._engine.connect() as connection:
             ended = queries.expiring(connection, now_ms, SWEPT)
-            missed: list[str] = []
-            before_ms = self._terms.latest_in_time(now_ms)
-            for queue, from_ms in self._waits.past(before_ms):
-                span = range(from_ms, before_ms[queue])
-                missed += queries.due(connection, *queue, span, SWEPT - len(missed))
-                if len(missed) >= SWEPT:
-                    break
-                self._waits.counted(queue, queries.first_waiting(connection, *queue, span.stop, missed=False))
+            missed = self._passed(connection, now_ms)
         if not ended and not missed:
             return False
         with writing(self._engine, self._epoch, now_ms) as connection:
@@ -255,6 +244,19 @@ class Session:
         self._stored(batch, now_ms)
         return len(ended) >= SWEPT or len(missed) >= SWEPT
 
+    def _passed(self, connection: Connection, now_ms: int) -> list[str]:
+        """Keys of entries whose time to look has passed."""
+        before_ms = self._terms.latest_in_time(now_ms)
+        spans = {queue: range(from_ms, before_ms[queue]) for queue, from_ms in self._waits.past(before_ms)}
+        if not spans:
+            return []
+        found = queries.due(connection, spans, SWEPT)
+        if len(found) < SWEPT:
+            then = queries.next_unmissed(connection, {queue: span.stop for queue, span in spans.items()})
+            for queue, at_ms in then.items():
+                self._waits.counted(queue, at_ms)
+        return found
+
     def _stored(self, batch: Batch, now_ms: int) -> None:
         self._waits.stored(batch.waiting)
         self._figures.committed(batch, now_ms)
@@ -269,10 +271,10 @@ class Session:
 
     def _discover(self, places: Iterable[Place]) -> None:
         """Topics that came, and the first receipts that are kept of each ingress partition."""
-        fresh = [place for place in places if place not in self._reader.reached]
+        fresh = [place for place in places if place not in self._feed.reached]
         if fresh:
             self._learn_sources([place for place in fresh if self._inputs[place[0]].kind is Kind.RECEIPT])
-            self._reader.start(fresh, self._positions)
+            self._feed.start(fresh, self._positions)
 
     def _learn_sources(self, receipts: Iterable[Place]) -> None:
         """Where retention took receipts before they were read, older queue records have nothing to be held against."""
@@ -282,7 +284,7 @@ class Session:
             source = f"{place.ingress}/{partition}"
             if source in self._comparable or (topic, partition) in self._positions:
                 continue
-            first = self._reader.first_value(topic, partition)
+            first = self._cluster.first_value((topic, partition))
             found = read_receipt(place.partner, place.ingress, topics.REROUTE, first)
             learnt[source] = found.offset if isinstance(found, Receipted) and found.source == source else 0
         if learnt:
@@ -292,7 +294,7 @@ class Session:
 
     def _weigh(self) -> None:
         """How far behind, and what is in doubt."""
-        residue, behind, caught_up = self._conservation.weigh(self._beside, time.monotonic())
+        residue, behind, caught_up = self._conservation.weigh(self._beside, self._feed.reached, time.monotonic())
         with self._figures.lock:
             self._figures.residue = residue
             self._figures.lag_records = behind

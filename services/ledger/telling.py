@@ -15,7 +15,6 @@ from services.ledger.announcing import Announcer
 from services.ledger.batch import Batch
 from services.ledger.figures import Figures
 from services.ledger.inputs import Input, Kind
-from services.ledger.intake import Value
 from services.ledger.levels import SOON_MS, Ending
 from services.ledger.noticing import Group, Told
 from services.ledger.saying import Message
@@ -40,11 +39,10 @@ class Telling:
         """Begin with what was told before."""
         self._announcer.told = queries.read_told(connection)
 
-    def tell(self, connection: Connection, batch: Batch, values: Iterable[Value], now_ms: int) -> None:
+    def tell(self, connection: Connection, batch: Batch, notices: Iterable[Notice], now_ms: int) -> None:
         """Adds to a finished batch what somebody is told of it, and stores what was told."""
-        for value in values:
-            if isinstance(value, Notice):
-                self._announcer.hear(value)
+        for notice in notices:
+            self._announcer.hear(notice)
         batch.messages += self._announcer.after(batch, self._figures, now_ms, live=self._live)
         store.save_told(connection, self._announcer.take_changes())
 

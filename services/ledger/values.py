@@ -1,9 +1,14 @@
-"""What records say: arrivals from queues, receipts, status and track events; or why they say nothing. Pure."""
+"""What records say: arrivals from queues, receipts, status and track events; or why they say nothing. Pure.
+
+Structs, since a process of its own reads them and passes them on (`services.ledger.feed`); not frozen where one is made
+for each record: freezing takes three times as long. None can be part of a cycle, so the collector need not know them.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from schemas import topics
 from schemas.codes import Lane, Outcome, TrackStep
@@ -24,21 +29,18 @@ class FaultKind(StrEnum):
     TOO_MANY = "too_many"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True, gc=False):
     """A record that could not be taken for what its topic holds."""
 
     kind: FaultKind
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(Struct, array_like=True, tag="a", gc=False):
     """A queue record. Times are Unix ms of the broker's clock, but `expires_ms` and `captured_ms`: the partner's.
 
     `source` is the ingress partition it came from (`<topic>/<partition>`), `count` its running number there for this
     queue. `tenure`: the how-manieth stay at this desk it is about; `chain` names the desks that had it before that
-    stay. `captured_ms` is the oldest of its identifiers. Not frozen: one is made for each record, and freezing it
-    takes three times as long.
+    stay. `captured_ms` is the oldest of its identifiers.
     """
 
     key: str
@@ -71,8 +73,7 @@ class Arrival:
         return self.revision, self.tenure, self.withdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class Commanded:
+class Commanded(Struct, array_like=True, frozen=True, gc=False):
     """Which reroute command a receipt answers: from which desk, and in which stay it was there."""
 
     command: str
@@ -82,12 +83,8 @@ class Commanded:
     """Not so for `identity_conflict`: the router has carried out a command of that identity."""
 
 
-@dataclass(slots=True)
-class Receipted:
-    """A receipt of the ingress or of a reroute command. `destinations`: desk → lane; `report` None: unreadable.
-
-    Not frozen, as an arrival is not.
-    """
+class Receipted(Struct, array_like=True, tag="r", gc=False):
+    """A receipt of the ingress or of a reroute command. `destinations`: desk → lane; `report` None: unreadable."""
 
     source: str
     offset: int
@@ -99,14 +96,12 @@ class Receipted:
     destinations: Mapping[str, str]
     command: Commanded | None = None
     claims_urgent: bool = False
+    plain: bool = False
+    """Whether it says no more than that a new report was routed: nearly all do."""
 
 
-@dataclass(slots=True)
-class Reported:
-    """A status event. `said_ms` is by the desk's clock, the step's time by the broker's: ours decides.
-
-    Not frozen, as an arrival is not.
-    """
+class Reported(Struct, array_like=True, gc=False):
+    """A status event. `said_ms` is by the desk's clock, the step's time by the broker's: ours decides."""
 
     key: str
     partner: str
@@ -117,8 +112,7 @@ class Reported:
     identity: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
+class Tracked(Struct, array_like=True, tag="t", frozen=True, gc=False):
     """A country's own step after an outcome."""
 
     key: str

@@ -4,13 +4,18 @@ The database is asked only where something left that may have waited longest, or
 sweep of hundreds of queues costs as much as what happened in them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 Queue = tuple[str, str]
 """Desk and lane."""
 LATER: Final = 1 << 62
 """Unix ms: after everything."""
+
+
+def earliest(times_ms: Iterable[int | None]) -> int | None:
+    """Of those that there are."""
+    return min((at_ms for at_ms in times_ms if at_ms is not None), default=None)
 
 
 class Waiting:

@@ -21,11 +21,12 @@ from services.notifier.notice import Notice, read_notice
 from services.notifier.tables import notes
 from services.notifier.whom import Endpoint
 from services.runtime.beside import Beside
+from services.runtime.cluster import Cluster, Place
 from services.runtime.database import Deposed, remember_cluster
 from services.runtime.exits import CannotRun
 from services.runtime.log import Event, logger, places
 from services.runtime.settings import KafkaSettings
-from services.runtime.topic_reader import Place, TopicReader
+from services.runtime.topic_reader import TopicReader
 
 GROUP: Final = "referral-notifier"
 LOOK_S: Final = 0.5
@@ -78,10 +79,10 @@ class Keeper:
                 stop.wait(PAUSE_S)
 
     def _serve(self, epoch: int, stop: threading.Event) -> None:
-        reader = TopicReader(self.kafka, GROUP)
-        beside = Beside(reader)
+        reader, cluster = TopicReader(self.kafka, GROUP), Cluster(self.kafka)
+        beside = Beside(cluster)
         try:
-            session = Session(self, reader, beside, epoch)
+            session = Session(self, reader, cluster, beside, epoch)
             session.begin()
             self._say(active=True)
             log.info(Event.TOOK_OVER, epoch=epoch)
@@ -103,11 +104,12 @@ class Keeper:
 class Session:
     """The holder of one lease."""
 
-    def __init__(self, keeper: Keeper, reader: TopicReader, beside: Beside, epoch: int) -> None:
+    def __init__(self, keeper: Keeper, reader: TopicReader, cluster: Cluster, beside: Beside, epoch: int) -> None:
         self._keeper = keeper
         self._database = keeper.database
         self._ladders = keeper.ladders
         self._reader = reader
+        self._cluster = cluster
         self._beside = beside
         self._epoch = epoch
         self._due: dict[str, float] = {}
@@ -116,14 +118,14 @@ class Session:
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
-        cluster = self._reader.cluster_id()
+        cluster = self._cluster.id()
         now_ms = _now_ms()
         with self._database.writing(self._epoch, now_ms) as connection:
             remember_cluster(connection, notes, SERVICE, cluster)
             self._positions = store.read_positions(connection)
             effects = self._ladders.again(connection, now_ms)
         self._done(effects)
-        self._discover(self._reader.partitions([topics.NOTICE]))
+        self._discover(self._cluster.partitions([topics.NOTICE]))
 
     def turn(self) -> None:
         """Read what came and store what follows; and what the clock asks for."""

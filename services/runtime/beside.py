@@ -4,39 +4,31 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from services.runtime.topic_reader import Place, TopicReader
+from services.runtime.cluster import Cluster, Place
 
 T = TypeVar("T")
 
 
 class Beside:
-    """Each question is asked by the first call, and answered by a later one: None until then. Raises what went wrong.
+    """The first call asks a question, a later one has the answer: None until then. Raises what went wrong."""
 
-    `reached` is the reader's, and changed by its own thread alone.
-    """
-
-    def __init__(self, reader: TopicReader) -> None:
-        self._reader = reader
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._asking = ThreadPoolExecutor(1, "beside")
         self._asked: dict[str, Future[Any]] = {}
-
-    @property
-    def reached(self) -> dict[Place, int]:
-        """How far each partition is read."""
-        return self._reader.reached
 
     def partitions(self, topics: Iterable[str]) -> list[Place] | None:
         """Every partition of these topics that is there."""
         listed = list(topics)
-        return self._answer("partitions", lambda: self._reader.partitions(listed))
+        return self._answer("partitions", lambda: self._cluster.partitions(listed))
 
     def ends(self, places: Mapping[Place, int]) -> dict[Place, int] | None:
         """The next offset of each partition, committed or not, of a moment after the question."""
         listed = list(places)
-        return self._answer("ends", lambda: self._reader.ends(listed))
+        return self._answer("ends", lambda: self._cluster.ends(listed))
 
     def close(self) -> None:
-        """The reader is not asked any more when this returns."""
+        """The cluster is not asked any more when this returns."""
         self._asking.shutdown(cancel_futures=True)
 
     def _answer(self, what: str, ask: Callable[[], T]) -> T | None:

@@ -18,9 +18,17 @@ class Child:
     """One program in a process group of its own; killed by the kernel if this process dies first."""
 
     def __init__(
-        self, program: Sequence[str], *, output: IO[bytes] | int, environment: Mapping[str, str] | None = None
+        self,
+        program: Sequence[str],
+        *,
+        output: IO[bytes] | int,
+        environment: Mapping[str, str] | None = None,
+        passed: Sequence[int] = (),
     ) -> None:
-        """Start `program`; both its streams go to `output`. OSError if Python itself cannot be started."""
+        """Start `program`; both its streams go to `output`, and it has the open files `passed` under their numbers.
+
+        OSError if Python itself cannot be started.
+        """
         tied = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *program]
         self._process = _FORKER.submit(
             subprocess.Popen,
@@ -30,6 +38,7 @@ class Child:
             stderr=subprocess.STDOUT,
             env=None if environment is None else dict(environment),
             start_new_session=True,
+            pass_fds=passed,
         ).result()
 
     @property

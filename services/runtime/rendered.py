@@ -12,7 +12,7 @@ from services.runtime.exposition import Exposition
 LOOK_S: Final = 0.1
 """Pauses for at least so long, and for as long as the last rendering took of a processor where the process has nothing
 else to do; the busier it is, the longer, since what reads and stores shares the interpreter."""
-LONGEST_S: Final = 2.0
+LONGEST_S: Final = 5.0
 """But never longer."""
 STALE_S: Final = 5.0
 """What depends on the clock alone is rendered anew after so long, though nothing changed."""

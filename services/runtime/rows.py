@@ -39,6 +39,18 @@ def among(connection: Connection, keys: Collection[Any]) -> tuple[str, Any]:
     return "IN (SELECT value FROM json_each(?))", _ENCODER.encode(list(keys)).decode()
 
 
+def table_of(
+    connection: Connection, name: str, columns: Mapping[str, str], rows: Collection[Sequence[Any]]
+) -> tuple[str, tuple[Any, ...]]:
+    """Rows as a table of these columns (name → PostgreSQL's type), to stand after FROM; and the arguments for it."""
+    if is_postgresql(connection):
+        types = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        arrays = zip(*rows, strict=True) if rows else ((),) * len(columns)
+        return f"unnest({types}) AS {name}({', '.join(columns)})", tuple(list(map(plain, array)) for array in arrays)
+    parts = ", ".join(f"json_extract(value, '$[{place}]') AS {column}" for place, column in enumerate(columns))
+    return f"(SELECT {parts} FROM json_each(?)) AS {name}", (_ENCODER.encode(list(rows)).decode(),)  # noqa: S608 - names of ours
+
+
 def in_chunks(
     connection: Connection, wanted: Iterable[T], statement: Callable[[list[T]], Select[Any]], size: int = CHUNK
 ) -> Iterator[Row[Any]]:

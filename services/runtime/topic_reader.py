@@ -4,30 +4,25 @@ A partition counts as read up to what the client last said of it: a record's off
 is behind markers and aborted records too (offsets are no count, design rule 3).
 """
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from services.runtime.cluster import PATIENCE_S, Place
 from services.runtime.kafka import librdkafka_options
 from services.runtime.log import Event, Name, logger
 from services.runtime.settings import KafkaSettings
 
 BATCH: Final = 20_000
 WAIT_MS: Final = 50
-_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-METADATA_S: Final = 10.0
-Place = tuple[str, int]
 
 log = logger()
 
@@ -40,25 +35,25 @@ class TopicReader:
     """
 
     def __init__(self, kafka: KafkaSettings, group: str, worth_bytes: int = 1) -> None:
-        self._options = {
-            **librdkafka_options(kafka),
-            "group.id": group,  # never joined: positions are the database's
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-            "topic.metadata.refresh.interval.ms": 10_000,
-            "fetch.wait.max.ms": WAIT_MS,
-            "fetch.min.bytes": worth_bytes,
-            "fetch.error.backoff.ms": 50,
-            "queued.max.messages.kbytes": 32_768,
-            "fetch.max.bytes": 16_777_216,
-            "queued.min.messages": 20_000,
-            "fetch.message.max.bytes": 1_048_588,
-            "log_level": 0,  # its lines go to stderr as they are; errors come with what is polled
-        }
-        self._consumer = Consumer(self._options)
-        self._admin = AdminClient({**librdkafka_options(kafka), "log_level": 0})
+        self._consumer = Consumer(
+            {
+                **librdkafka_options(kafka),
+                "group.id": group,  # never joined: positions are the database's
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "topic.metadata.refresh.interval.ms": 10_000,
+                "fetch.wait.max.ms": WAIT_MS,
+                "fetch.min.bytes": worth_bytes,
+                "fetch.error.backoff.ms": 50,
+                "queued.max.messages.kbytes": 32_768,
+                "fetch.max.bytes": 16_777_216,
+                "queued.min.messages": 20_000,
+                "fetch.message.max.bytes": 1_048_588,
+                "log_level": 0,  # its lines go to stderr as they are; errors come with what is polled
+            }
+        )
         self.reached: dict[Place, int] = {}
         """How far each partition is read: the next offset that may hold something."""
 
@@ -70,15 +65,6 @@ class TopicReader:
     def close(self) -> None:
         """Give the connections back."""
         self._consumer.close()
-
-    def cluster_id(self) -> str:
-        """The cluster's id."""
-        return str(self._consumer.list_topics(timeout=METADATA_S).cluster_id)
-
-    def partitions(self, topics: Iterable[str]) -> list[Place]:
-        """Every partition of those topics that are there."""
-        found = self._consumer.list_topics(timeout=METADATA_S).topics
-        return [(name, number) for name in topics if name in found for number in sorted(found[name].partitions)]
 
     def start(self, places: Iterable[Place], positions: Mapping[Place, int]) -> None:
         """Read these too, each from its position, or from its beginning where it has none."""
@@ -115,29 +101,6 @@ class TopicReader:
                 raise KafkaException(error)
         return records
 
-    def first_value(self, topic: str, partition: int) -> bytes | None:
-        """The value of the oldest record that is kept; None where there is none. Not for a partition that is read."""
-        place = TopicPartition(topic, partition)
-        low, high = self._consumer.get_watermark_offsets(place, timeout=METADATA_S)
-        if low >= high:
-            return None
-        other = Consumer({**self._options, "enable.partition.eof": True})
-        try:
-            other.assign([TopicPartition(topic, partition, low)])
-            deadline = time.monotonic() + METADATA_S
-            while time.monotonic() < deadline:
-                message = other.poll(0.5)
-                if message is None:
-                    continue
-                error = message.error()
-                if error is None:
-                    return message.value()
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return None
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        finally:
-            other.close()
-
     def _met_end(self, message: Message) -> None:
         place, offset = _place(message), message.offset()
         if offset is not None:
@@ -146,20 +109,11 @@ class TopicReader:
     def _overtaken(self, message: Message) -> None:
         """Retention took records before they were read: go on with what is left. The running numbers show the gap."""
         place = _place(message)
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=METADATA_S)
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=PATIENCE_S)
         log.error(Event.RETENTION_OVERTOOK, topic=Name(place[0]), partition=place[1], offsets=low - self.reached[place])
         self._consumer.incremental_unassign([TopicPartition(*place)])
         self._consumer.incremental_assign([TopicPartition(*place, low)])
         self.reached[place] = low
-
-    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The next offset of each partition now, committed or not: all that a reader may have seen is before it."""
-        asked = self._admin.list_offsets(
-            {TopicPartition(*place): _LATEST for place in places},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=METADATA_S,
-        )
-        return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
 
 
 _PASSING: Final = frozenset(

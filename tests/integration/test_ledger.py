@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import sys
 import time
 import urllib.request
@@ -19,6 +20,7 @@ from tests.alerting import ROOT
 from tests.console_command import referrals
 from tests.faults.routers import PROGRAM, RouterProcess
 from tests.integration.test_router import Client
+from tests.processes import reader_of
 from tests.samples import as_json, envelope, place
 
 LEDGER = (sys.executable, "-m", "services.ledger")
@@ -164,6 +166,20 @@ def test_a_crash_loses_nothing_and_counts_nothing_twice(
     ledger.until(lambda: ledger.figure("referral_looked_total", desk="pl") == 10, "ten looked at")
     assert ledger.figure("referral_entries_waiting", desk="pl") == 30
     assert ledger.figure("referral_opened_total", desk="pl") == 40
+
+
+def test_a_killed_reader_loses_nothing_and_counts_nothing_twice(client: Client, ledger: LedgerProcess) -> None:
+    reports = [publish(client, "SE") for _ in range(10)]
+    ledger.until(lambda: ledger.figure("referral_entries_waiting", desk="se") == 10, "ten that wait")
+    assert ledger.pid is not None
+    for number in range(3):
+        os.kill(reader_of(ledger.pid), signal.SIGKILL)
+        reports += [publish(client, "SE") for _ in range(5)]
+        say(client, "se", reports[number], "looked")
+    ledger.until(lambda: ledger.figure("referral_looked_total", desk="se") == 3, "three looked at")
+    ledger.until(lambda: ledger.figure("referral_opened_total", desk="se") == 25, "twenty-five came")
+    assert ledger.figure("referral_entries_waiting", desk="se") == 22
+    assert ledger.figure("referral_conservation_residue") == 0
 
 
 def test_what_a_desk_says_wrong_is_counted_and_changes_nothing(client: Client, ledger: LedgerProcess) -> None:

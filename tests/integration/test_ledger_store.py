@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from msgspec.structs import replace
 from psycopg import Error, OperationalError
 from sqlalchemy import Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
@@ -298,3 +298,43 @@ def test_a_text_that_is_too_long_for_its_column_is_refused_and_not_cut(server: s
     with pytest.raises((DBAPIError, Error)), engine.begin() as connection:
         insert(connection, tables.heard, tuple(row), [tuple(row.values())])
     engine.dispose()
+
+
+def test_who_waits_longest_is_told_of_all_queues_at_once(engine: Engine) -> None:
+    keeper = Keeper(engine)
+    keeper.apply(arrival("A"), arrival("B", lane=Lane.URGENT, count=2), arrival("C", desk="be", count=3))
+    keeper.apply(reported("B", StatusType.LOOKED, 0))
+    asked = (("nl", "routine"), ("nl", "urgent"), ("be", "routine"))
+    with engine.begin() as connection:
+        connection.execute(tables.entries.update().values(missed=True).where(tables.entries.c.desk == "be"))
+        found = queries.longest_waiting(connection, asked)
+        at_ms = found["nl", "routine"][0]
+        assert at_ms is not None
+        assert found == {
+            ("nl", "routine"): (at_ms, None),
+            ("nl", "urgent"): (None, None),
+            ("be", "routine"): (None, at_ms),
+        }
+        assert queries.longest_waiting(connection, ()) == {}
+
+
+def test_what_is_due_is_told_of_all_queues_at_once_and_then_what_is_next(engine: Engine) -> None:
+    keeper = Keeper(engine)
+    keeper.apply(
+        arrival("A"), arrival("B", count=2), arrival("C", desk="be", count=3), arrival("D", desk="be", count=4)
+    )
+    table = tables.entries
+    with engine.begin() as connection:
+        for report, at_ms in (("A", 100), ("B", 200), ("C", 100), ("D", 300)):
+            connection.execute(table.update().values(arrived_ms=at_ms).where(table.c.report == report))
+        spans = {("nl", "routine"): range(100, 200), ("be", "routine"): range(301), ("nl", "urgent"): range(999)}
+        assert set(queries.due(connection, spans, 9)) == {"ncmec:A:nl", "ncmec:C:be", "ncmec:D:be"}
+        assert len(queries.due(connection, spans, 2)) == 2
+        after = {queue: span.stop for queue, span in spans.items()}
+        assert queries.next_unmissed(connection, after) == {
+            ("nl", "routine"): 200,
+            ("be", "routine"): None,
+            ("nl", "urgent"): None,
+        }
+        connection.execute(table.update().values(missed=True).where(table.c.report == "A"))
+        assert set(queries.due(connection, spans, 9)) == {"ncmec:C:be", "ncmec:D:be"}

@@ -305,7 +305,7 @@ class World:
         if there := self.topics.get(f"status {desk}"):
             last = there[-1]
             assert isinstance(last, Placed)
-            there.append(replace(last, place=len(there)))
+            there.append(Placed(last.reported, len(there)))
 
 
 def _changes(command: RerouteCommand) -> dict[str, Any]:

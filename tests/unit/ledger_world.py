@@ -12,6 +12,7 @@ from services.ledger.batch import Batch
 from services.ledger.entry import Entry, course_of
 from services.ledger.entry_rows import ACTED
 from services.ledger.history import History, moments
+from services.ledger.inputs import directory
 from services.ledger.known import Known, Placed, Rejected, ReportKey, is_wide
 from services.ledger.reading import read_arrival, read_receipt, read_status
 from services.ledger.reroutes import Refusal, refusals
@@ -125,7 +126,7 @@ def status(
         "at": rfc3339(at_ms).decode(),
         **fields,
     }
-    found = read_status(desk, as_json(whole), at_ms, configuration())
+    found = read_status(desk, as_json(whole), at_ms, directory(configuration()))
     assert isinstance(found, Reported)
     return Placed(found, place)
 

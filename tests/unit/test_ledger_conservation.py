@@ -4,14 +4,12 @@ from collections.abc import Mapping
 
 from services.ledger.conservation import EVERY_S, Conservation
 from services.ledger.streams import Stream, StreamKey
-from services.runtime.topic_reader import Place
+from services.runtime.cluster import Place
 from tests.unit.ledger_world import SOURCE, Ledger, arrival, receipt
 
 
 class ReadToTheEnd:
     """Topics without anything left to read."""
-
-    reached: dict[Place, int] = {}
 
     def ends(self, places: Mapping[Place, int]) -> dict[Place, int]:
         return dict(places)
@@ -19,8 +17,8 @@ class ReadToTheEnd:
 
 def weighed(streams: Mapping[StreamKey, Stream], *held: str) -> dict[tuple[str, str], int]:
     found = Conservation(streams, held)
-    found.weigh(ReadToTheEnd(), EVERY_S)
-    residue, _, caught_up = found.weigh(ReadToTheEnd(), EVERY_S + 1)
+    found.weigh(ReadToTheEnd(), {}, EVERY_S)
+    residue, _, caught_up = found.weigh(ReadToTheEnd(), {}, EVERY_S + 1)
     assert caught_up
     return residue
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.codes import Lane, Outcome
+from services.ledger.inputs import directory
 from services.ledger.reading import (
     MAX_EVENT_BYTES,
     partner_term_ms,
@@ -28,6 +29,7 @@ STATUS = {
     "role": "triage",
     "at": NOW,
 }
+KNOWN = directory(configuration())
 TRACK = {
     "partner": "ncmec",
     "report": REPORT,
@@ -105,7 +107,7 @@ def test_a_null_is_a_fault_in_every_topic() -> None:
     null = Fault(FaultKind.NULL_VALUE)
     assert read_arrival("nl", Lane.ROUTINE, None, None) == null
     assert read_receipt("ncmec", "i", "r", None) == null
-    assert read_status("nl", None, NOW_MS, configuration()) == null
+    assert read_status("nl", None, NOW_MS, KNOWN) == null
     assert read_track("nl", None, NOW_MS) == null
 
 
@@ -150,15 +152,15 @@ def test_a_receipt_that_is_none_is_a_fault(value: bytes) -> None:
 
 
 def test_a_status_event_keeps_both_times_and_the_brokers_decides() -> None:
-    found = read_status("nl", as_json({**STATUS, "at": "2026-11-18T20:06:40.5+02:00"}), NOW_MS + 5, configuration())
+    found = read_status("nl", as_json({**STATUS, "at": "2026-11-18T20:06:40.5+02:00"}), NOW_MS + 5, KNOWN)
     assert isinstance(found, Reported)
     assert (found.step.at_ms, found.said_ms) == (NOW_MS + 5, unix_ms("2026-11-18T18:06:40.500Z"))
 
 
 def test_the_same_event_has_one_identity_however_it_is_spelt() -> None:
-    one = read_status("nl", as_json(STATUS), NOW_MS, configuration())
-    same = read_status("nl", as_json(dict(reversed(STATUS.items()))), NOW_MS + 9, configuration())
-    other = read_status("nl", as_json({**STATUS, "role": "analyst"}), NOW_MS, configuration())
+    one = read_status("nl", as_json(STATUS), NOW_MS, KNOWN)
+    same = read_status("nl", as_json(dict(reversed(STATUS.items()))), NOW_MS + 9, KNOWN)
+    other = read_status("nl", as_json({**STATUS, "role": "analyst"}), NOW_MS, KNOWN)
     assert isinstance(one, Reported)
     assert isinstance(same, Reported)
     assert isinstance(other, Reported)
@@ -184,14 +186,14 @@ WRONG: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_every_field_of_a_status_event_is_held_to_its_contract(name: str, value: Any) -> None:
-    found = read_status("nl", as_json({**STATUS, name: value}), NOW_MS, configuration())
+    found = read_status("nl", as_json({**STATUS, name: value}), NOW_MS, KNOWN)
     assert found == Fault(FaultKind.UNREADABLE)
 
 
 @pytest.mark.parametrize("name", STATUS)
 def test_no_field_of_a_status_event_may_be_missing(name: str) -> None:
     value = as_json({other: STATUS[other] for other in STATUS if other != name})
-    assert read_status("nl", value, NOW_MS, configuration()) == Fault(FaultKind.UNREADABLE)
+    assert read_status("nl", value, NOW_MS, KNOWN) == Fault(FaultKind.UNREADABLE)
 
 
 @pytest.mark.parametrize(
@@ -203,21 +205,21 @@ def test_no_field_of_a_status_event_may_be_missing(name: str) -> None:
     ],
 )
 def test_a_status_event_of_what_is_not_the_desks_is_refused(changes: dict[str, Any], kind: FaultKind) -> None:
-    assert read_status("nl", as_json({**STATUS, **changes}), NOW_MS, configuration()) == Fault(kind)
+    assert read_status("nl", as_json({**STATUS, **changes}), NOW_MS, KNOWN) == Fault(kind)
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b"7", b"\xff\xfe", b"\x00" * 9, b"[" * 4_000])
 def test_what_is_no_status_event_is_a_fault(value: bytes) -> None:
-    assert read_status("nl", value, NOW_MS, configuration()) == Fault(FaultKind.UNREADABLE)
+    assert read_status("nl", value, NOW_MS, KNOWN) == Fault(FaultKind.UNREADABLE)
     assert read_track("nl", value, NOW_MS) == Fault(FaultKind.UNREADABLE)
 
 
 def test_what_is_too_big_is_not_even_parsed() -> None:
     padded = as_json(STATUS) + b" " * MAX_EVENT_BYTES
-    assert read_status("nl", padded, NOW_MS, configuration()) == Fault(FaultKind.OVERSIZE)
+    assert read_status("nl", padded, NOW_MS, KNOWN) == Fault(FaultKind.OVERSIZE)
     assert read_track("nl", padded, NOW_MS) == Fault(FaultKind.OVERSIZE)
     fitting = as_json(STATUS).ljust(MAX_EVENT_BYTES)
-    assert isinstance(read_status("nl", fitting, NOW_MS, configuration()), Reported)
+    assert isinstance(read_status("nl", fitting, NOW_MS, KNOWN), Reported)
 
 
 def test_a_track_event_is_read_with_its_days() -> None:
