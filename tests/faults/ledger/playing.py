@@ -1,10 +1,11 @@
 """One campaign on one database: processes, flow, faults, the end, the verdict, and one record dropped on purpose."""
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from json import dumps
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.faults.ledger.verdict import Difference, judge
 from tests.faults.ledger.workload import flow
 from tests.faults.readers import client
 from tests.faults.routers import PROGRAM as ROUTER
+from tests.processes import reader_of
 
 READY_S: Final = 60.0
 TAKEN_OVER_S: Final = 30.0
@@ -34,6 +36,7 @@ QUIET_S: Final = 8.0
 """So long nothing may come to any topic, the ledger read to every end, before it is judged."""
 DROPPED_S: Final = 60.0
 SQLITE_PAUSE_S: Final = 7.0
+READER_PAUSE_S: Final = 3.0
 Tell = Callable[[str], None]
 
 
@@ -136,6 +139,13 @@ def _environment(chosen: Path, url: str) -> dict[str, str]:
     return {**kept, "REFERRAL_CONFIG_DIR": str(chosen), "REFERRAL_LEDGER_PORT": "0", "DATABASE_URL": url}
 
 
+def _signal_reader(ledger: LedgerProcess, number: signal.Signals) -> None:
+    """Nothing happens where it has just gone with its ledger."""
+    if (pid := ledger.pid) is not None:
+        with suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(reader_of(pid), number)
+
+
 class Player:
     """Does what the schedule says, one after the other."""
 
@@ -178,6 +188,13 @@ class Player:
                     ledger.start(self._scene.direct)
             case Act.PAUSE:
                 self._pause(chosen)
+            case Act.READER:
+                for ledger in self._ledgers:
+                    _signal_reader(ledger, signal.SIGKILL)
+            case Act.READER_PAUSED:
+                _signal_reader(chosen, signal.SIGSTOP)
+                time.sleep(READER_PAUSE_S)
+                _signal_reader(chosen, signal.SIGCONT)
             case Act.BROKER:
                 self._scene.cluster.restart(1)
             case _:

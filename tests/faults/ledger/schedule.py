@@ -13,6 +13,8 @@ class Act(StrEnum):
     KILL_EARLY = "kill it while it begins"
     KILL_ALL = "kill every ledger at once"
     PAUSE = "pause the active ledger"
+    READER = "kill the processes that read for them"
+    READER_PAUSED = "pause the process that reads for the active one"
     DATABASE_FAST = "restart PostgreSQL, fast"
     DATABASE_IMMEDIATE = "restart PostgreSQL, immediate"
     DATABASE_KILLED = "kill PostgreSQL, start it"
@@ -33,7 +35,7 @@ class Step:
 def steps(kills: int, postgresql: bool, rng: Random) -> list[Step]:
     """All of them in their order."""
     acts = [rng.choices(KILLS, (0.7, 0.2, 0.1 if postgresql else 0.0))[0] for _ in range(kills)]
-    more = [Act.BROKER] + [Act.PAUSE] * max(1, kills // 10)
+    more = [Act.BROKER] + [Act.PAUSE, Act.READER, Act.READER_PAUSED] * max(1, kills // 10)
     if postgresql:
         more += [Act.DATABASE_FAST, Act.DATABASE_IMMEDIATE, Act.DATABASE_KILLED] * max(1, kills // 25)
     for act in more:
