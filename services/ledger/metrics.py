@@ -13,11 +13,13 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from policy.configuration import Configuration
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
+from services.ledger.gauges import Gauges
 from services.ledger.reroutes import REROUTES, RESULTS
 from services.ledger.tally import (
     DAY_MS,
@@ -53,6 +55,9 @@ class LedgerMetrics(Collector):
         self._clock_ms = clock_ms
         self._made: dict[tuple[str, ...], tuple[int, tuple[Metric, ...]]] = {}
         """Families by the counters they show, and the version these had."""
+        self._gauges = Gauges()
+        self._shown: dict[tuple[str, ...], tuple[list[int], list[Sample]]] = {}
+        """Of each queue (and of each lane, of the evidence): the buckets that were shown last, and their samples."""
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -81,65 +86,56 @@ class LedgerMetrics(Collector):
             ("entries_in_hand", EntryState.IN_HAND, "Entries taken up"),
             ("entries_overdue", OVERDUE, "Entries waiting past the desk's target"),
         ):
-            family = GaugeMetricFamily(f"referral_{name}", meaning, labels=["desk", "lane"])
-            for desk, lane in self._queues(reporting=True):
-                family.add_metric([desk.id, lane], counts[kind, desk.id, lane])
-            yield family
-        unreported = GaugeMetricFamily(
-            "referral_entries_unreported",
+            yield self._by_queue_now(name, meaning, lambda desk, lane, kind=kind: counts[kind, desk.id, lane])  # type: ignore[misc]
+        yield self._by_desk_now(
+            "entries_unreported",
             "Entries at desks that do not report: unknown, not untouched",
-            labels=["desk"],
+            lambda desk: 0 if _reports(desk) else sum(counts[EntryState.WAITING, desk.id, lane] for lane in Lane),
         )
-        for desk in self._desks:
-            held = sum(counts[EntryState.WAITING, desk.id, lane] for lane in Lane)
-            unreported.add_metric([desk.id], 0 if _reports(desk) else held)
-        yield unreported
         rejected = GaugeMetricFamily(
             "referral_rejected_not_resent", "Reports rejected and not resent since", labels=["partner"]
         )
         for partner in self._partners:
             rejected.add_metric([partner], counts[REJECTED, partner, ""])
         yield rejected
-        orphaned = GaugeMetricFamily(
-            "referral_orphaned_events", "Entries that for a day only status events speak of", labels=["desk"]
+        yield self._by_desk_now(
+            "orphaned_events",
+            "Entries that for a day only status events speak of",
+            lambda desk: self._figures.orphaned(desk.id, now_ms),
         )
-        for desk in self._desks:
-            orphaned.add_metric([desk.id], self._figures.orphaned(desk.id, now_ms))
-        yield orphaned
 
     def _aged(self, now_ms: int) -> Iterator[Metric]:
         figures = self._figures
         ages = GaugeHistogramMetricFamily(
             "referral_waiting_age_seconds", "Ages of those still waiting", labels=["desk", "lane"]
         )
-        oldest = GaugeMetricFamily(
-            "referral_oldest_waiting_timestamp_seconds",
-            "When the entry that waits longest arrived; 0 where none waits",
-            labels=["desk", "lane"],
-        )
-        expiring = GaugeMetricFamily(
-            "referral_entries_expiring", "Entries whose term ends within 30 days", labels=["desk", "lane"]
-        )
         for desk, lane in self._queues(reporting=True):
-            _add_ages(ages, [desk.id, lane], [figures.ages(EntryState.WAITING, desk.id, lane, now_ms)], now_ms)
-            oldest.add_metric([desk.id, lane], figures.oldest.get((desk.id, lane), 0) / 1000)
-            expiring.add_metric([desk.id, lane], figures.through(EXPIRES, desk.id, lane, now_ms + EXPIRING_MS))
-        yield from (ages, oldest, expiring)
+            self._add_ages(ages, [desk.id, lane], [figures.ages(EntryState.WAITING, desk.id, lane, now_ms)], now_ms)
+        yield ages
+        yield self._by_queue_now(
+            "oldest_waiting_timestamp_seconds",
+            "When the entry that waits longest arrived; 0 where none waits",
+            lambda desk, lane: figures.oldest.get((desk.id, lane), 0) / 1000,
+        )
+        yield self._by_queue_now(
+            "entries_expiring",
+            "Entries whose term ends within 30 days",
+            lambda desk, lane: figures.through(EXPIRES, desk.id, lane, now_ms + EXPIRING_MS),
+        )
         evidence = GaugeHistogramMetricFamily(
             "referral_evidence_age_seconds", "Ages of the oldest identifiers of those still waiting", labels=["lane"]
         )
-        dying = GaugeMetricFamily(
-            "referral_evidence_expiring",
-            "Entries waiting whose subscriber records end within 30 days, or have ended",
-            labels=["desk", "lane"],
-        )
         for lane in Lane:
             every = [figures.ages(EVIDENCE, desk.id, lane, now_ms) for desk in self._desks]
-            _add_ages(evidence, [lane], every, now_ms)
-        for desk, lane in self._queues(reporting=True):
-            before_ms = now_ms + EXPIRING_MS - desk.evidence_seconds * 1000
-            dying.add_metric([desk.id, lane], figures.through(EVIDENCE, desk.id, lane, before_ms))
-        yield from (evidence, dying)
+            self._add_ages(evidence, [lane], every, now_ms)
+        yield evidence
+        yield self._by_queue_now(
+            "evidence_expiring",
+            "Entries waiting whose subscriber records end within 30 days, or have ended",
+            lambda desk, lane: figures.through(
+                EVIDENCE, desk.id, lane, now_ms + EXPIRING_MS - desk.evidence_seconds * 1000
+            ),
+        )
 
     def _happened(self) -> Iterator[Metric]:
         for name, meaning in (
@@ -216,29 +212,29 @@ class LedgerMetrics(Collector):
         commands = CounterMetricFamily(
             "referral_reroutes", "Reroute commands of this ledger, by what came of them", labels=["desk", "result"]
         )
-        unanswered = GaugeMetricFamily(
-            "referral_reroutes_unanswered", "Reroute commands that the router has not answered", labels=["desk"]
-        )
-        since = GaugeMetricFamily(
-            "referral_reroutes_unanswered_since_timestamp_seconds",
-            "When the first reroute command that is unanswered was made; 0 where none is",
-            labels=["desk"],
-        )
         for desk in self._desks:
             for result in RESULTS:
                 commands.add_metric([desk.id, result], self._counted(REROUTES, desk.id, "", result))
-            number, at_ms = self._figures.unanswered.get(desk.id, (0, 0))
-            unanswered.add_metric([desk.id], number)
-            since.add_metric([desk.id], at_ms / 1000)
-        yield from (commands, unanswered, since)
+        yield commands
+        unanswered = self._figures.unanswered
+        yield self._by_desk_now(
+            "reroutes_unanswered",
+            "Reroute commands that the router has not answered",
+            lambda desk: unanswered.get(desk.id, (0, 0))[0],
+        )
+        yield self._by_desk_now(
+            "reroutes_unanswered_since_timestamp_seconds",
+            "When the first reroute command that is unanswered was made; 0 where none is",
+            lambda desk: unanswered.get(desk.id, (0, 0))[1] / 1000,
+        )
 
     def _configured(self) -> Iterator[Metric]:
-        target = GaugeMetricFamily(
-            "referral_target_seconds", "By when somebody must have looked", labels=["desk", "lane"]
+        yield self._by_queue_now(
+            "target_seconds",
+            "By when somebody must have looked",
+            lambda desk, lane: desk.targets[lane],
+            reporting=False,
         )
-        for desk, lane in self._queues():
-            target.add_metric([desk.id, lane], desk.targets[lane])
-        yield target
         for name, meaning, value in (
             ("desk_reporting", "1 where the desk reports what it does", lambda desk: int(_reports(desk))),
             ("desk_silent_after_seconds", "After how long without a status event the desk is silent",
@@ -246,21 +242,16 @@ class LedgerMetrics(Collector):
             ("desk_last_status_timestamp_seconds", "The broker's time of its last status event; 0: never",
              lambda desk: self._figures.heard.get(desk.id, 0) / 1000),
         ):  # fmt: skip
-            family = GaugeMetricFamily(f"referral_{name}", meaning, labels=["desk"])
-            for desk in self._desks:
-                family.add_metric([desk.id], value(desk))
-            yield family
+            yield self._by_desk_now(name, meaning, value)
 
     def _of_the_ledger(self) -> Iterator[Metric]:
         figures = self._figures
-        residue = GaugeMetricFamily(
-            "referral_conservation_residue",
+        yield self._by_queue_now(
+            "conservation_residue",
             "Referrals in doubt: received by running numbers and receipts, less those that are accounted for",
-            labels=["desk", "lane"],
+            lambda desk, lane: figures.residue.get((desk.id, lane), 0),
+            reporting=False,
         )
-        for desk, lane in self._queues():
-            residue.add_metric([desk.id, lane], figures.residue.get((desk.id, lane), 0))
-        yield residue
         for name, meaning, value in (
             ("active", "1 where it holds the lease, 0 on a standby", int(figures.active)),
             ("caught_up", "1 once it has read to the end of its topics", int(figures.caught_up)),
@@ -271,6 +262,32 @@ class LedgerMetrics(Collector):
              figures.unsent_ms / 1000),
         ):  # fmt: skip
             yield GaugeMetricFamily(f"referral_ledger_{name}", meaning, value=value)
+
+    def _by_desk_now(self, name: str, meaning: str, value: Callable[[Desk], float]) -> Metric:
+        rows = (((desk.id,), value(desk)) for desk in self._desks)
+        return self._gauges.family(f"referral_{name}", meaning, ("desk",), rows)
+
+    def _by_queue_now(
+        self, name: str, meaning: str, value: Callable[[Desk, Lane], float], *, reporting: bool = True
+    ) -> Metric:
+        """Of every queue; or, `reporting`, of those of desks that say what they do."""
+        rows = (((desk.id, lane), value(desk, lane)) for desk, lane in self._queues(reporting))
+        return self._gauges.family(f"referral_{name}", meaning, ("desk", "lane"), rows)
+
+    def _add_ages(
+        self, family: GaugeHistogramMetricFamily, labels: Sequence[str], ages: Sequence[Ages], now_ms: int
+    ) -> None:
+        """In most queues time alone goes on: then all samples but the last, the sum, are those shown before."""
+        buckets = ages[0].buckets if len(ages) == 1 else [sum(n) for n in zip(*(a.buckets for a in ages), strict=True)]
+        total_s = sum(found.total_s(now_ms) for found in ages)
+        kept = self._shown.get(tuple(labels))
+        if kept is None or kept[0] != buckets:
+            first = len(family.samples)
+            family.add_metric(labels, list(zip(_BOUNDS, map(float, accumulate(buckets)), strict=True)), total_s)
+            self._shown[tuple(labels)] = list(buckets), family.samples[first:]
+        else:
+            *same, total = kept[1]
+            family.samples += [*same, total._replace(value=total_s)]
 
     def _counted(self, name: str, desk: str, lane: str = "", code: str = "") -> int:
         return self._figures.counters[CounterKey(name, desk, lane, code)]
@@ -285,9 +302,3 @@ def _reports(desk: Desk) -> bool:
 
 
 _BOUNDS: Final = (*map(str, map(float, AGE_BOUNDS_S)), "+Inf")
-
-
-def _add_ages(family: GaugeHistogramMetricFamily, labels: Sequence[str], ages: Sequence[Ages], now_ms: int) -> None:
-    buckets = [sum(numbers) for numbers in zip(*(found.buckets for found in ages), strict=True)]
-    total_s = sum(found.total_s(now_ms) for found in ages)
-    family.add_metric(labels, list(zip(_BOUNDS, map(float, accumulate(buckets)), strict=True)), total_s)

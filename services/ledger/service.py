@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -89,9 +90,12 @@ class Ledger:
     def _serve(self, epoch: int, stop: threading.Event) -> None:
         """One session; whatever it remembered goes with it."""
         feed, self._feed = self._prepare(), None
-        publisher, cluster = Publisher(self._kafka), Cluster(self._kafka)
-        beside = Beside(cluster)
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(closing(feed))
+            publisher = stack.enter_context(closing(Publisher(self._kafka)))
+            cluster = Cluster(self._kafka)
+            beside = stack.enter_context(closing(Beside(cluster)))
+            stack.callback(self._say, active=False)
             session = Session(
                 self._configuration,
                 self._inputs,
@@ -112,11 +116,6 @@ class Ledger:
                 session.turn()
             session.end()
             give_up_lease(self._engine, epoch)
-        finally:
-            self._say(active=False)
-            beside.close()
-            feed.close()
-            publisher.close()
 
     def _say(self, *, active: bool) -> None:
         with self.figures.lock:

@@ -1,8 +1,8 @@
 """A registry's text for Prometheus, as `prometheus_client.generate_latest` writes it, in a fraction of its time.
 
 Between two looks few numbers change, and names and labels hardly ever. What was written is kept, each family with its
-samples: a family whose samples are the same is not written again, and of a sample whose number alone changed the name
-and the labels are taken from before.
+samples: a family whose samples are the same is not written again; of one whose numbers alone changed the lines of those
+that did not are taken from before, and of the others the names and labels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,11 @@ _APART = ("_created", "_gsum", "_gcount")
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A family as it was: its samples, the beginning of each one's line in their order, and the whole text."""
+    """A family as it was: its samples, in their order the beginning of each one's line and the line, the whole text."""
 
     samples: Sequence[Sample]
     starts: Sequence[str]
+    lines: Sequence[str]
     text: str
 
 
@@ -42,18 +43,33 @@ class Exposition:
             return before.text
         if before is not None and _is_alike(before.samples, metric.samples):
             starts = before.starts
+            lines = _changed(before, metric.samples)
         else:
             starts = [_start(sample) for sample in metric.samples]
-        text = "".join(_lines(metric, starts))
-        self.written[metric.name] = _Written(metric.samples, starts, text)
+            lines = [_line(start, sample) for start, sample in zip(starts, metric.samples, strict=True)]
+        text = "".join(_arranged(metric, lines))
+        self.written[metric.name] = _Written(metric.samples, starts, lines, text)
         return text
 
 
 def _is_alike(before: Sequence[Sample], now: Sequence[Sample]) -> bool:
     """Whether only numbers differ."""
     return len(before) == len(now) and all(
-        was.name == is_now.name and was.labels == is_now.labels for was, is_now in zip(before, now, strict=True)
+        was is is_now or (was.name == is_now.name and was.labels == is_now.labels)
+        for was, is_now in zip(before, now, strict=True)
     )
+
+
+def _changed(before: _Written, now: Sequence[Sample]) -> list[str]:
+    """The lines of these samples, which have the names and labels of those before."""
+    return [
+        line if was is sample or (was.value == sample.value and was[3:] == sample[3:]) else _line(start, sample)
+        for was, sample, start, line in zip(before.samples, now, before.starts, before.lines, strict=True)
+    ]
+
+
+def _line(start: str, sample: Sample) -> str:
+    return f"{start}{floatToGoString(sample.value)}{_time(sample)}\n"  # type: ignore[no-untyped-call]
 
 
 class _One:
@@ -79,12 +95,15 @@ def _heading(metric: Metric) -> str:
     return generate_latest(_One(family)).decode()
 
 
-def _lines(metric: Metric, starts: Sequence[str]) -> Iterator[str]:
+def _arranged(metric: Metric, lines: Sequence[str]) -> Iterator[str]:
+    """With what stands before them; and behind them those that the format has no place for."""
     yield _heading(metric)
     names = {metric.name + ending for ending in _APART}
     apart: dict[str, list[str]] = {}
-    for sample, start in zip(metric.samples, starts, strict=True):
-        line = f"{start}{floatToGoString(sample.value)}{_time(sample)}\n"  # type: ignore[no-untyped-call]
+    if names.isdisjoint({sample.name for sample in metric.samples}):
+        yield from lines
+        return
+    for sample, line in zip(metric.samples, lines, strict=True):
         if sample.name in names:
             apart.setdefault(sample.name, []).append(line)
         else:
