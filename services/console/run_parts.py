@@ -32,7 +32,7 @@ from services.console.run_settings import (
 )
 from services.console.run_telling import Telling
 from services.runtime import distribution
-from services.runtime.broker import Cluster
+from services.runtime.broker import BRIEF, Cluster
 from services.runtime.exits import CannotRun, WrongUse
 
 READY_SECONDS: Final = 180.0
@@ -118,7 +118,7 @@ def _broker(plan: Plan) -> Iterator[Cluster]:
     if not distribution.cached():
         note(f"Fetching Kafka {distribution.version()} by Maven, once …")
     note(f"Starting the broker on {plan.kafka.bootstrap_servers} …")
-    with Cluster(directory=plan.directory / "kafka", ports=[plan.settings.broker_port]) as cluster:
+    with Cluster(directory=plan.directory / "kafka", ports=[plan.settings.broker_port], jvm=[BRIEF]) as cluster:
         yield cluster
 
 

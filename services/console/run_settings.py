@@ -21,7 +21,7 @@ SINK_WEBHOOK_PORT: Final = "REFERRAL_SINK_WEBHOOK_PORT"
 SINK_MAIL_PORT: Final = "REFERRAL_SINK_MAIL_PORT"
 CONFIGURATION: Final = "REFERRAL_CONFIG_DIR"
 SIMULATOR_RATE: Final = "REFERRAL_SIMULATOR_RATE"
-RATE: Final = 400
+RATE: Final = 250
 """Simulated records a second where nobody says how many: broker, services, desks and a Prometheus took 1.5 to 1.8 of
 two cores with it."""
 DIRECTORY: Final = Path("var")

@@ -4,6 +4,7 @@ Used within the transaction whose effects it tells of. While the ledger catches 
 group is looked at as it stands then.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -48,6 +49,10 @@ STALE_DIGEST_MS: Final = 6 * 3_600_000
 _URGENT_REJECTED: Final = Group(OPERATOR, NO_LANE, NoticeType.URGENT_REJECTED)
 
 
+Counted = tuple[str, str, str]
+"""Kind, desk and lane."""
+
+
 @dataclass(slots=True)
 class Announcer:
     """Of one ledger. `desks` are those it holds; what concerns the operator is told by the one that holds `zz`."""
@@ -86,7 +91,8 @@ class Announcer:
                     self._mark(group)
         if not live:
             return []
-        messages = [self._of_entries(group, arrived, batch, standing, now_ms) for group, arrived in touched.items()]
+        added = _added(batch) if touched else {}
+        messages = [self._of_entries(group, arrived, added, standing, now_ms) for group, arrived in touched.items()]
         if batch.urgent_rejected_ms or any(key.kind == REJECTED_URGENT for key in batch.tallies):
             messages.append(self._rejected(standing.counts, batch, now_ms))
         return [message for message in messages if message is not None]
@@ -131,14 +137,13 @@ class Announcer:
         ]
 
     def _of_entries(
-        self, group: Group, arrived: list[Entry], batch: Batch, standing: Figures, now_ms: int
+        self, group: Group, arrived: list[Entry], added: Mapping[Counted, int], standing: Figures, now_ms: int
     ) -> Message | None:
         target_ms = 0
         if group.type is NoticeType.TARGET_MISSED:
             target_ms = self.table.by_id[group.desk].targets[Lane(group.lane)] * 1000
-        kind = kind_of(group)
-        added = sum(n for key, n in batch.tallies.items() if key[:3] == (kind, group.desk, group.lane))
-        counts = {(kind, group.desk, group.lane): standing.counts.get((kind, group.desk, group.lane), 0) + added}
+        key = kind_of(group), group.desk, group.lane
+        counts = {key: standing.counts.get(key, 0) + added.get(key, 0)}
         newest_ms = max((entry.arrived_ms + target_ms for entry in arrived), default=0)
         level = self._level(group, standing, counts, newest_ms, arrived)
         return self._speak(group, level, now_ms)
@@ -147,7 +152,7 @@ class Announcer:
         self,
         group: Group,
         standing: Figures,
-        counts: Mapping[tuple[str, str, str], int],
+        counts: Mapping[Counted, int],
         newest_ms: int,
         arrived: Iterable[Entry] = (),
     ) -> Level:
@@ -162,7 +167,7 @@ class Announcer:
             reports = [(entry.partner, entry.report) for entry in arrived][-MAX_REPORTS:]
         return Level(count, oldest_ms, newest_ms, reports=reports)
 
-    def _rejected(self, counts: Mapping[tuple[str, str, str], int], batch: Batch | None, now_ms: int) -> Message | None:
+    def _rejected(self, counts: Mapping[Counted, int], batch: Batch | None, now_ms: int) -> Message | None:
         """What was rejected although it claims urgency. One that names no report (`unlooked`) is open for as long as
         notices are kept: nobody can say when it is resent."""
         if not self._is_ours(OPERATOR):
@@ -234,3 +239,11 @@ def _is_new(group: Group, was: Before, entry: Entry) -> bool:
     if group.type is NoticeType.TARGET_MISSED:
         return entry.missed and not was.missed
     return was.state != EntryState.WAITING
+
+
+def _added(batch: Batch) -> Mapping[Counted, int]:
+    """What a batch adds to each count, whenever it arrived."""
+    found: Counter[Counted] = Counter()
+    for key, number in batch.tallies.items():
+        found[key.kind, key.desk, key.lane] += number
+    return found

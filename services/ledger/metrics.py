@@ -19,8 +19,8 @@ from policy.configuration import Configuration
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
-from services.ledger.gauges import Gauges
 from services.ledger.reroutes import REROUTES, RESULTS
+from services.ledger.series import Series
 from services.ledger.tally import (
     DAY_MS,
     EVIDENCE,
@@ -55,7 +55,7 @@ class LedgerMetrics(Collector):
         self._clock_ms = clock_ms
         self._made: dict[tuple[str, ...], tuple[int, tuple[Metric, ...]]] = {}
         """Families by the counters they show, and the version these had."""
-        self._gauges = Gauges()
+        self._series = Series()
         self._shown: dict[tuple[str, ...], tuple[list[int], list[Sample]]] = {}
         """Of each queue (and of each lane, of the evidence): the buckets that were shown last, and their samples."""
         registry.register(self)
@@ -173,26 +173,20 @@ class LedgerMetrics(Collector):
         return kept[1]
 
     def _by_queue(self, name: str, meaning: str) -> Iterator[Metric]:
-        family = CounterMetricFamily(f"referral_{name}", meaning, labels=["desk", "lane"])
-        for desk, lane in self._queues():
-            family.add_metric([desk.id, lane], self._counted(name, desk.id, lane))
-        yield family
+        rows = (((desk.id, lane), self._counted(name, desk.id, lane)) for desk, lane in self._queues())
+        yield self._series.counter(f"referral_{name}", meaning, ("desk", "lane"), rows)
 
     def _by_code(self) -> Iterator[Metric]:
-        closed = CounterMetricFamily("referral_closed", "Entries closed", labels=["desk", "disposition"])
-        unlooked = CounterMetricFamily(
-            "referral_closed_unlooked", "Entries closed although nobody had looked", labels=["desk"]
+        yield self._counter_by_code("closed", "Entries closed", "closed", "disposition", tuple(Disposition))
+        yield self._series.counter(
+            "referral_closed_unlooked",
+            "Entries closed although nobody had looked",
+            ("desk",),
+            (((desk.id,), self._counted("closed_unlooked", desk.id)) for desk in self._desks),
         )
-        status = CounterMetricFamily(
-            "referral_status_events", "Status events, by what came of them", labels=["desk", "result"]
+        yield self._counter_by_code(
+            "status_events", "Status events, by what came of them", "status", "result", STATUS_RESULTS
         )
-        for desk in self._desks:
-            for disposition in Disposition:
-                closed.add_metric([desk.id, disposition], self._counted("closed", desk.id, "", disposition))
-            unlooked.add_metric([desk.id], self._counted("closed_unlooked", desk.id))
-            for result in STATUS_RESULTS:
-                status.add_metric([desk.id, result], self._counted("status", desk.id, "", result))
-        yield from (closed, unlooked, status)
 
     def _taken_back(self) -> Iterator[Metric]:
         back = CounterMetricFamily(
@@ -209,13 +203,9 @@ class LedgerMetrics(Collector):
         yield back
 
     def _rerouted(self) -> Iterator[Metric]:
-        commands = CounterMetricFamily(
-            "referral_reroutes", "Reroute commands of this ledger, by what came of them", labels=["desk", "result"]
+        yield self._counter_by_code(
+            "reroutes", "Reroute commands of this ledger, by what came of them", REROUTES, "result", RESULTS
         )
-        for desk in self._desks:
-            for result in RESULTS:
-                commands.add_metric([desk.id, result], self._counted(REROUTES, desk.id, "", result))
-        yield commands
         unanswered = self._figures.unanswered
         yield self._by_desk_now(
             "reroutes_unanswered",
@@ -263,16 +253,21 @@ class LedgerMetrics(Collector):
         ):  # fmt: skip
             yield GaugeMetricFamily(f"referral_ledger_{name}", meaning, value=value)
 
+    def _counter_by_code(self, name: str, meaning: str, counter: str, label: str, codes: Sequence[str]) -> Metric:
+        """A counter of each desk, split by a closed list of codes."""
+        rows = (((desk.id, code), self._counted(counter, desk.id, "", code)) for desk in self._desks for code in codes)
+        return self._series.counter(f"referral_{name}", meaning, ("desk", label), rows)
+
     def _by_desk_now(self, name: str, meaning: str, value: Callable[[Desk], float]) -> Metric:
         rows = (((desk.id,), value(desk)) for desk in self._desks)
-        return self._gauges.family(f"referral_{name}", meaning, ("desk",), rows)
+        return self._series.gauge(f"referral_{name}", meaning, ("desk",), rows)
 
     def _by_queue_now(
         self, name: str, meaning: str, value: Callable[[Desk, Lane], float], *, reporting: bool = True
     ) -> Metric:
         """Of every queue; or, `reporting`, of those of desks that say what they do."""
         rows = (((desk.id, lane), value(desk, lane)) for desk, lane in self._queues(reporting))
-        return self._gauges.family(f"referral_{name}", meaning, ("desk", "lane"), rows)
+        return self._series.gauge(f"referral_{name}", meaning, ("desk", "lane"), rows)
 
     def _add_ages(
         self, family: GaugeHistogramMetricFamily, labels: Sequence[str], ages: Sequence[Ages], now_ms: int

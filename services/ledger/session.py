@@ -40,6 +40,7 @@ from services.runtime.log import Event, Name, logger
 SWEEP_S: Final = 1.0
 RENEW_S: Final = 2.0
 DISCOVER_S: Final = 10.0
+WEIGH_S: Final = 0.25
 SWEPT: Final = 5_000
 """Entries a sweep takes at once; it comes again at once where there were as many."""
 
@@ -138,7 +139,8 @@ class Session:
                 pass
         self._look_for_topics()
         self._outgoing.turn()
-        self._weigh()
+        if self._is_due("weigh", WEIGH_S):
+            self._weigh()
 
     def end(self) -> None:
         """Before an ordered stop."""

@@ -26,6 +26,8 @@ from services.runtime.ports import LOOPBACK, free_ports, require_free
 
 __all__ = ["CLIENT", "FOR_TESTS", "Cluster"]
 
+BRIEF: Final = "-XX:TieredStopAtLevel=1"
+"""For a JVM that lives minutes beside what it serves: its second compiler would take a quarter of a core from that."""
 JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 _LOGGING: Final = distribution.POM.with_name("log4j2.properties")
 _POLL_S: Final = 0.05
@@ -42,6 +44,7 @@ class Cluster:
     `advertised`: the ports clients are sent to instead, where a proxy stands before the brokers.
     `listeners`: further listeners by name with their protocol (`{"LOGIN": "SASL_PLAINTEXT"}`), on free ports.
     `extra`: properties that have the last word. `format_arguments`: more words for `StorageTool format`.
+    `jvm`: further options of each node's JVM.
     Nodes are numbered from 1. All methods block; none is for the event loop's own thread.
     """
 
@@ -55,6 +58,7 @@ class Cluster:
         listeners: Mapping[str, str] | None = None,
         extra: Mapping[str, str] | None = None,
         format_arguments: Sequence[str] = (),
+        jvm: Sequence[str] = (),
         start_timeout_s: float = 120.0,
     ) -> None:
         if ports is not None and len(ports) != nodes:
@@ -67,6 +71,7 @@ class Cluster:
         self._protocols = dict(listeners or {})
         self._extra = dict(extra or {})
         self._format_arguments = tuple(format_arguments)
+        self._jvm = tuple(jvm)
         self._start_timeout_s = start_timeout_s
         self._children: dict[int, Child] = {}
         self._claim: IO[str] | None = None
@@ -218,7 +223,7 @@ class Cluster:
                 continue
             tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(node.properties_file)]
             done = subprocess.run(  # noqa: S603 - our own command line
-                [*_java(jars, "-XX:TieredStopAtLevel=1"), *tool, *self._format_arguments],
+                [*_java(jars, BRIEF), *tool, *self._format_arguments],
                 capture_output=True, text=True, timeout=120, check=False,
             )  # fmt: skip
             if done.returncode:
@@ -232,7 +237,7 @@ class Cluster:
 
     def _launch(self, node: Node, jars: Sequence[Path]) -> None:
         with node.log_file.open("ab") as output:
-            program = [*_java(jars), "kafka.Kafka", str(node.properties_file)]
+            program = [*_java(jars, *self._jvm), "kafka.Kafka", str(node.properties_file)]
             self._children[node.id] = Child(program, output=output)
 
     def _await(self, node: Node, satisfied: Callable[[set[int]], bool]) -> None:

@@ -61,7 +61,7 @@ def test_the_children_get_what_was_settled_and_all_else_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("given", "rate"),
-    [({}, "400"), ({"RATE": ""}, "400"), ({"REFERRAL_SIMULATOR_RATE": "7"}, "7"),
+    [({}, "250"), ({"RATE": ""}, "250"), ({"REFERRAL_SIMULATOR_RATE": "7"}, "7"),
      ({"REFERRAL_SIMULATOR_RATE": "7", "RATE": "50"}, "50.0")],
 )  # fmt: skip
 def test_who_gives_no_rate_gets_one_that_two_cores_carry(given: dict[str, str], rate: str) -> None:
