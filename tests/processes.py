@@ -10,14 +10,15 @@ def reader_of(pid: int) -> int:
     """The process that reads for the ledger `pid`; it is waited for, since another one takes a killed one's place."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        for child in _children(pid):
+        for child in children(pid):
             if "services.ledger.feeder" in _command(child):
                 return child
         assert time.monotonic() < deadline, f"{pid} has no process that reads"
         time.sleep(0.01)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Those that still run, by any of its threads."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:

@@ -15,11 +15,23 @@ from typing import Any, Final
 from services.runtime.child import Child
 from services.runtime.exits import CannotRun
 from tests.bench.stage import Stage
+from tests.processes import children
 
 START_S: Final = 120.0
 END_S: Final = 20.0
 _LOOK_S: Final = 0.01
 _CLOCK_HZ: Final = os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _CLOCK_HZ
+
+
+def _peak_rss_mib(pid: int) -> float:
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None  # Linux always says
+    return int(found[1]) / 1024
 
 
 class Worker(ABC):
@@ -33,17 +45,13 @@ class Worker(ABC):
 
     @property
     def cpu_s(self) -> float:
-        """Processor time used so far, all threads."""
-        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / _CLOCK_HZ
+        """Processor time used so far by all threads, and by the processes that it has started and that still run."""
+        return sum(map(_cpu_s, (self._child.pid, *children(self._child.pid))))
 
     @property
     def peak_rss_mib(self) -> float:
-        """The most memory it ever had resident (VmHWM, proc(5))."""
-        status = Path(f"/proc/{self._child.pid}/status").read_text()
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-        assert found is not None  # Linux always says
-        return int(found[1]) / 1024
+        """The most memory it ever had resident (VmHWM, proc(5)); each of its processes' most is added to it."""
+        return sum(map(_peak_rss_mib, (self._child.pid, *children(self._child.pid))))
 
     @property
     @abstractmethod
