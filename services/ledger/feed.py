@@ -26,8 +26,6 @@ WAIT_S: Final = 0.5
 SILENT_S: Final = 60.0
 """A process that says nothing for so long is given up. It answers at least ten times a second."""
 END_S: Final = 5.0
-
-
 PIPE_BYTES: Final = 1 << 20
 """What every Linux lets a pipe hold; as it comes it holds a sixteenth, and each side waits for the other as often."""
 

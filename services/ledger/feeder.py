@@ -1,6 +1,5 @@
 """`python -m services.ledger.feeder FD FD`: reads the topics for a ledger, and passes on what they say when asked.
 
-
 A process of its own, since an interpreter uses one core: while the ledger stores a batch, the next one is fetched and
 read here. It keeps nothing and decides nothing: positions are the database's, and it ends with the ledger that started
 it. Questions come and answers go by two pipes of the ledger's, inherited: nobody else can write to them.

@@ -33,6 +33,7 @@ class Read(Struct, array_like=True):
     records: int = 0
 
 
+_AS_IT_IS: Final = (Arrival, Receipted, Tracked)
 Reader = Callable[[Message], Value | Reported | Notice | Fault | None]
 
 
@@ -66,7 +67,7 @@ def read(messages: Iterable[Message], reading: Mapping[str, Reader]) -> Read:
         value = reading[topic](message)
         positions[topic, partition] = offset + 1
         found.records += 1
-        if isinstance(value, Arrival | Receipted | Tracked):
+        if isinstance(value, _AS_IT_IS):
             values.append(value)
         elif isinstance(value, Reported):
             values.append(Placed(value, offset))

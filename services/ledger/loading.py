@@ -54,18 +54,18 @@ def load_for(connection: Connection, values: Sequence[Value], held_back: HeldBac
     if held_back.refusals:
         known.refusals = store.load_refusals(connection, keys | answered)
     if held_back.amendments or wide:
-        known.amendments = store.load_amendments(connection, _reports(values, Arrival) | wide)
+        known.amendments = store.load_amendments(connection, _reports(values) | wide)
     if held_back.rejections:
-        known.rejections = store.load_rejections(connection, _reports(values, (Arrival, Receipted)))
+        known.rejections = store.load_rejections(connection, _reports(values, receipts=True))
     if tracked:
         known.tracks = store.load_tracks(connection, tracked)
     return known
 
 
-def _reports(values: Sequence[Value], kinds: type | tuple[type, ...]) -> set[ReportKey]:
-    """Those that queue records or receipts of these kinds are about; a command's answer is about none."""
+def _reports(values: Sequence[Value], *, receipts: bool = False) -> set[ReportKey]:
+    """Those that queue records are about, and receipts where these count."""
     return {
         (value.partner, value.report)
         for value in values
-        if isinstance(value, kinds) and not isinstance(value, Placed | Tracked) and value.report is not None
+        if (isinstance(value, Arrival) or (receipts and isinstance(value, Receipted))) and value.report is not None
     }

@@ -97,7 +97,7 @@ class Ledger:
             beside = stack.enter_context(closing(Beside(cluster)))
             stack.callback(self._say, active=False)
             session = Session(
-                self._configuration,
+                self._configuration.desks,
                 self._inputs,
                 self._terms,
                 self._engine,

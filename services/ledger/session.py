@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from policy.configuration import Configuration
+from policy.desks import DeskTable
 from schemas import topics
 from schemas.codes import EntryState
 from services.ledger import queries, store
@@ -53,7 +53,7 @@ class Session:
 
     def __init__(
         self,
-        configuration: Configuration,
+        table: DeskTable,
         inputs: Mapping[str, Input],
         terms: Terms,
         engine: Engine,
@@ -65,7 +65,6 @@ class Session:
         epoch: int,
         slot_ms: int,
     ) -> None:
-        self._configuration = configuration
         self._inputs = inputs
         self._terms = terms
         self._engine = engine
@@ -79,7 +78,7 @@ class Session:
         self._held_back = HeldBack()
         self._outgoing = Outgoing(engine, epoch, publisher)
         self._at_once = FEWEST
-        self._telling = Telling(configuration.desks, inputs, terms, figures)
+        self._telling = Telling(table, inputs, terms, figures)
         self._due: dict[str, float] = {}
 
     def begin(self) -> None:

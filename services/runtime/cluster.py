@@ -21,10 +21,8 @@ class Cluster:
     """Asked by whoever reads from it, between reads or beside them. KafkaException for what has no answer in time."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._options: dict[str, str | int | float | bool] = {
-            **librdkafka_options(kafka),
-            "log_level": 0,
-        }  # what is wrong comes as an exception
+        # What is wrong comes as an exception, and not as a line.
+        self._options: dict[str, str | int | float | bool] = {**librdkafka_options(kafka), "log_level": 0}
         self._admin = AdminClient(self._options)
 
     def id(self) -> str:
