@@ -23,7 +23,7 @@ from services.runtime.settings import KafkaSettings
 
 WAIT_S: Final = 0.5
 """For an answer; then the session goes round once, and waits again."""
-SILENT_S: Final = 60.0
+SILENT_S: Final = 20.0
 """A process that says nothing for so long is given up. It answers at least ten times a second."""
 END_S: Final = 5.0
 PIPE_BYTES: Final = 1 << 20
@@ -46,7 +46,11 @@ class Feed:
         os.close(answers)
         self._questions: Connection[Hello | Ask, None] = Connection(asked, readable=False)
         self._answers: Connection[None, bytes] = Connection(answered, writable=False)
-        self._questions.send(Hello(kafka, dict(inputs), known))
+        try:
+            self._questions.send(Hello(kafka, dict(inputs), known))
+        except ConnectionError:
+            self.close()
+            raise FeedFailed("it has ended") from None
         self._fresh: dict[Place, int | None] = {}
         self._asked_s: float | None = None
         self.reached: dict[Place, int] = {}

@@ -74,8 +74,9 @@ class Run:
             return
 
     def part(self, words: str) -> psutil.Process:
-        """The process whose command line holds these words."""
-        (found,) = [child for child in self.family if child.is_running() and words in " ".join(child.cmdline())]
+        """The process whose command line ends with these words, or has them followed by a blank."""
+        lines = {child: " ".join(child.cmdline()) + " " for child in self.family if child.is_running()}
+        (found,) = [child for child, line in lines.items() if f"{words} " in line]
         return found
 
     def end(self, number: signal.Signals | None = None) -> int:
