@@ -1,9 +1,9 @@
 """Deliveries under way: claimed by whoever delivers, settled by what came of the try."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from sqlalchemy import Connection, update
 
 from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, PENDING, waits_for
@@ -29,8 +29,7 @@ _FIND_AT_ONCE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """A message to try now; `tries` counts this one."""
 
     group: str
@@ -41,8 +40,7 @@ class Claimed:
     made_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What follows from a try."""
 
     claimed: Claimed

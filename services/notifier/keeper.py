@@ -35,7 +35,7 @@ PAUSE_S: Final = 1.0
 POLL_S: Final = 0.1
 BURST: Final = 1_000
 """After so many notices at once the next are gathered for a moment: what comes together of a group is one change."""
-GATHER_S: Final = 0.25
+GATHER_S: Final = 0.5
 RENEW_S: Final = 2.0
 WEIGH_S: Final = 1.0
 DISCOVER_S: Final = 10.0

@@ -4,10 +4,10 @@ One ladder a group. A step's time counts from the step before it (the first one'
 each step's people get the time that the desk gives them, also where quiet hours or an outage came in between.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from policy.notify import Notify
@@ -28,8 +28,7 @@ class Reason(StrEnum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A message to compose of the group as it then stands, and the channels it goes to.
 
     An end goes to those of them that were really told.

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal_column, select, update
 
 from services.notifier.tables import deliveries
@@ -33,8 +34,7 @@ _TOLD_ANEW: Final = {**_TOLD_ON, "reached": _REACHED}
 """What takes the place of a delivery: an end, another message of the same opening, the first one of an opening."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """A message for one endpoint. `again`: messages of this opening went there before."""
 
     group: str

@@ -1,10 +1,9 @@
 """Groups and positions: rows as values and back. Every function works within the transaction it is given."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from msgspec import json, structs
+from msgspec import Struct, json, structs
 from sqlalchemy import Connection, delete, func, select
 
 from services.notifier.group import Group
@@ -18,8 +17,7 @@ _STATES: Final = json.Decoder(dict[str, Any])
 _WRITTEN: Final = json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """A group with when it is due."""
 
     group: Group

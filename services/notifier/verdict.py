@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from msgspec import Struct
+
 from policy.notify import Channel
 
 
@@ -41,8 +43,7 @@ class Refused:
 Verdict: TypeAlias = Delivered | Retry | Gone | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """One try. `id`: the webhook-id, the same at each try; `body`: the JSON, composed once; `at_ms`: now."""
 
     id: str

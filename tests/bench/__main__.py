@@ -130,7 +130,7 @@ def _measure_ledger(asked: argparse.Namespace, logs: Path, console: Console) -> 
 def _measure_notifier(asked: argparse.Namespace, logs: Path, console: Console) -> Iterator[Row]:
     deploy, only = Path("deploy"), frozenset(asked.only)
     if set(notifier_rows.PROBES) & only:
-        console.print(f"notice latency: {asked.seconds:.0f} s after a warm-up of {probes.WARM_UP_S:.0f} s")
+        console.print(f"notice latency: {asked.seconds:.0f} s after a warm-up of {latency.SETTLED_S:.0f} s")
         yield from probes.measure(deploy, logs, asked.seconds)
     yield from volume.measure(deploy, logs, asked.notices, asked.rounds, only, console.print)
 

@@ -18,7 +18,7 @@ from services.runtime.exits import CannotRun
 from services.runtime.kafka import librdkafka_options
 from services.runtime.settings import KafkaSettings
 from tests.bench.feed import feed, publish_evenly
-from tests.bench.latency import WARM_UP_S
+from tests.bench.latency import SETTLED_S
 from tests.bench.ledger.filling import new_reports, send
 from tests.bench.ledger.process import LedgerProcess
 from tests.bench.ledger.rows import FRESH_P50, FRESH_P99, barred
@@ -51,11 +51,11 @@ def measure(kafka: KafkaSettings, deploy: Path, logs: Path, directory: Path, sec
             wait_until(lambda: ledger.written() >= FIRST, "entries to look at", START_S, ledger, router)
             waiting = _entries(url)
             stop = threading.Event()
-            load = list(islice(stream, int((WARM_UP_S + seconds + AFTERWARDS_S) * BACKGROUND)))
+            load = list(islice(stream, int((SETTLED_S + seconds + AFTERWARDS_S) * BACKGROUND)))
             publishing = threading.Thread(target=publish_evenly, args=[own, load, BACKGROUND, stop, AFTERWARDS_S])
             publishing.start()
             try:
-                time.sleep(WARM_UP_S)
+                time.sleep(SETTLED_S)
                 took_ms = _look(own, ledger, waiting, seconds)
             finally:
                 stop.set()
@@ -64,7 +64,7 @@ def measure(kafka: KafkaSettings, deploy: Path, logs: Path, directory: Path, sec
             ledger.end()
             router.end()
     of = (
-        f"{len(took_ms)} events looked in {seconds:.0f} s after a warm-up of {WARM_UP_S:.0f} s, beside {BACKGROUND} "
+        f"{len(took_ms)} events looked in {seconds:.0f} s after a warm-up of {SETTLED_S:.0f} s, beside {BACKGROUND} "
         f"envelopes/s, SQLite, {own.shape}, "
         f"scraped every {SCRAPE_EVERY_S * 1000:.0f} ms; worst {took_ms[-1]:.0f} ms"
     )

@@ -23,6 +23,7 @@ from services.runtime.kafka import librdkafka_options
 from services.runtime.settings import KafkaSettings
 from services.simulator.envelopes import Record
 from tests.bench.feed import publish_evenly
+from tests.bench.latency import SETTLED_S
 from tests.bench.ledger.filling import new_reports, send
 from tests.bench.ledger.process import LedgerProcess
 from tests.bench.notifier.process import NotifierProcess
@@ -43,7 +44,6 @@ COUNTRIES: Final = (
     "MK", "MR", "MV", "MZ", "PR", "SI", "SN", "TT", "TZ", "UG", "XK", "ZM",
 )  # fmt: skip
 """Each with a desk of its own to which little comes. They are probed in turns: each has closed its group before."""
-WARM_UP_S: Final = 20.0
 PATIENCE_S: Final = 60.0
 _ARRIVED: Final = f"referral.notice.{NoticeType.URGENT_ARRIVED}"
 
@@ -120,7 +120,7 @@ def measure(deploy: Path, logs: Path, seconds: float) -> Iterator[Row]:
         lookout.start()
         ends.callback(lookout.stop)
         over = threading.Event()
-        load = list(islice(_elsewhere(own), int((WARM_UP_S + seconds + PATIENCE_S) * BACKGROUND)))
+        load = list(islice(_elsewhere(own), int((SETTLED_S + seconds + PATIENCE_S) * BACKGROUND)))
         publishing = threading.Thread(target=publish_evenly, args=[own, load, BACKGROUND, over, PATIENCE_S])
         publishing.start()
         try:
@@ -190,12 +190,12 @@ def _probe(own: Stage, desks: Sequence[str], heard: Sink, lookout: Lookout, seco
     start_s = time.monotonic()
     while True:
         now_s = time.monotonic() - start_s
-        sending = now_s < WARM_UP_S + seconds
+        sending = now_s < SETTLED_S + seconds
         if sending and free and now_s >= len(probes) * EVERY_S:
             desk, country = free.pop(0)
             report = f"PROBE-{len(probes)}"
             value = _envelope(own, country, report)
-            open_[desk] = Probe(desk, report, now_s >= WARM_UP_S, time.time() * 1000)
+            open_[desk] = Probe(desk, report, now_s >= SETTLED_S, time.time() * 1000)
             probes.append(open_[desk])
             producer.produce(own.ingress, value, report.encode())
         producer.poll(0)
@@ -212,7 +212,7 @@ def _probe(own: Stage, desks: Sequence[str], heard: Sink, lookout: Lookout, seco
         read = len(requests)
         if not sending and not open_:
             return probes
-        if now_s > WARM_UP_S + seconds + PATIENCE_S:
+        if now_s > SETTLED_S + seconds + PATIENCE_S:
             raise CannotRun(f"{len(open_)} of {len(probes)} probes were not told and closed after {PATIENCE_S:.0f} s")
         time.sleep(0.01)
 
