@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, tuple_, update
 
 from services.notifier.outbox import DELIVERED, FAILED, IS_PENDING, PENDING, waits_for
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp
@@ -13,7 +13,7 @@ from services.notifier.whom import Endpoint
 from services.runtime.rows import is_postgresql, mark_of
 
 CLAIM_MS: Final = 90_000
-"""Longer than any try: what a dead notifier had claimed is then anybody's."""
+"""Longer than any try: what a notifier had claimed is then anybody's, if it was not known to be dead before."""
 
 
 _FOUND: Final = '"group", channel, desk, number, body, tries, made_ms'
@@ -100,6 +100,20 @@ def hurry(connection: Connection, endpoint: Endpoint, now_ms: int) -> None:
     connection.execute(
         update(deliveries).where(*waits_for(endpoint), deliveries.c.due_ms > now_ms).values(due_ms=now_ms)
     )
+
+
+def holders(connection: Connection, now_ms: int) -> list[str]:
+    """Who has claimed what is pending."""
+    claimed = select(deliveries.c.holder).where(IS_PENDING, deliveries.c.claimed_until_ms > now_ms)
+    return list(connection.scalars(claimed.distinct()))
+
+
+def release_of(connection: Connection, holder: str) -> None:
+    """What that notifier had, which is dead; but for what somebody else is at now: next time."""
+    key = deliveries.c.group, deliveries.c.channel
+    theirs = select(*key).where(IS_PENDING, deliveries.c.claimed_until_ms > 0, deliveries.c.holder == holder)
+    free = theirs.with_for_update(skip_locked=True)
+    connection.execute(update(deliveries).where(tuple_(*key).in_(free)).values(claimed_until_ms=0))
 
 
 def release(connection: Connection) -> None:

@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
+from sqlalchemy import Connection
+
 from services.notifier import claims, outbox, store
 from services.notifier.claims import Claimed, Settled
 from services.notifier.compose import message_id
 from services.notifier.database import Database
 from services.notifier.figures import Figures
 from services.notifier.pace import Pace
+from services.notifier.presence import Presence, is_dead
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp, decide
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Sender, Verdict
 from services.notifier.whom import Endpoint, Whom, fingerprint, kind_of
@@ -59,6 +62,7 @@ class Deliverer:
         self._senders = senders
         self._figures = figures
         self._holder = holder
+        self._presence = Presence(database, holder)
         self._paces = {endpoint: Pace() for endpoint in self._channels}
         self._disabled: frozenset[Endpoint] = frozenset()
         self._settled: list[Settled] = []
@@ -98,6 +102,7 @@ class Deliverer:
         for task in self._tries:
             task.cancel()
         await self._in_thread(self._write, self._settled, {}, [], look=False)
+        await self._in_thread(self._presence.end)
         self._threads.shutdown()
 
     def _expect(self, endpoints: tuple[Endpoint, ...]) -> None:
@@ -238,6 +243,8 @@ class Deliverer:
         """One transaction, in the outbox's thread."""
         now_ms = _now_ms()
         found = _Found()
+        if look:
+            self._presence.show()
         with self._database.transaction() as connection:
             claims.settle(connection, settled, self._holder, now_ms)
             for endpoint in {each.claimed.endpoint for each in settled if isinstance(each.decision, Disabled)}:
@@ -245,6 +252,7 @@ class Deliverer:
             for endpoint in revived:
                 claims.hurry(connection, endpoint, now_ms)
             if look:
+                self._release_dead(connection, now_ms)
                 found.waiting = outbox.waiting(connection)
                 found.disabled = self._still_disabled(store.read_disabled(connection))
                 for endpoint in found.waiting.keys() - self._channels.keys():
@@ -260,6 +268,14 @@ class Deliverer:
             for endpoint, address in said.items()
             if endpoint in self._channels and fingerprint(self._channels[endpoint]) == address
         )
+
+    def _release_dead(self, connection: Connection, now_ms: int) -> None:
+        """What others had claimed who are not there any more."""
+        if self._database.alone:
+            return
+        for holder in claims.holders(connection, now_ms):
+            if holder != self._holder and is_dead(connection, holder):
+                claims.release_of(connection, holder)
 
     def _release(self) -> None:
         with self._database.transaction() as connection:

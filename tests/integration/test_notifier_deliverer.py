@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from policy.notify import Notify, Rung
 from services.notifier import claims, deliverer, store
@@ -17,6 +18,7 @@ from services.notifier.deliverer import Deliverer
 from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
 from services.notifier.pace import DEAD_AFTER, FIRST, MOST
+from services.notifier.presence import Presence, is_dead
 from services.notifier.tables import deliveries
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Verdict
 from services.notifier.whom import Endpoint, Whom
@@ -31,6 +33,10 @@ def desk(url: str = "duty") -> Notify:
     return Notify(
         {"duty": hook(url) if url == "duty" else hook(url).__class__("duty", url, Path("secret"))}, (AT_ONCE,)
     )
+
+
+async def nothing() -> None:
+    """Instead of a turn."""
 
 
 class World:
@@ -215,6 +221,54 @@ async def test_what_a_killed_one_had_claimed_goes_out_with_the_same_id(
         async with running(database) as other:  # it begins as one does that was killed
             await other.until(lambda: len(other.recorder.sent) == 1)
             assert (other.recorder.sent[0].id, other.recorder.sent[0].body) == (first.id, first.body)
+
+
+async def test_what_one_had_claimed_that_is_gone_is_not_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.alone:
+        pytest.skip("SQLite has one notifier")
+    monkeypatch.setattr(claims, "CLAIM_MS", 10**9)
+    monkeypatch.setattr(deliverer, "LOOK_S", 0.1)
+    async with running(database) as world, running(database) as other:
+        world.recorder.hold["duty"] = asyncio.Event()
+        world.put("a")
+        await world.until(lambda: len(world.recorder.sent) == 1)
+        (first,) = world.recorder.sent
+        monkeypatch.setattr(world.deliverer, "_turn", nothing)  # it comes to nothing any more: it is dead
+        world.deliverer._woken.set()  # out of the turn that it may be in, in which it might speak
+        await world.until(lambda: not world.deliverer._woken.is_set())
+        assert not other.recorder.sent
+        world.deliverer._presence.end()
+        await other.until(lambda: len(other.recorder.sent) == 1)
+        assert (other.recorder.sent[0].id, other.recorder.sent[0].body) == (first.id, first.body)
+
+
+async def test_a_notifier_is_known_to_live_for_as_long_as_its_connection_does(database: Database) -> None:
+    if database.alone:
+        pytest.skip("SQLite has one notifier")
+    one, two = Presence(database, "one"), Presence(database, "two")
+
+    def dead() -> list[str]:
+        with database.transaction() as connection:
+            return [name for name in ("one", "two") if is_dead(connection, name)]
+
+    one.show()
+    assert dead() == ["two"]
+    two.show()
+    two.show()
+    assert dead() == []
+    two.end()
+    assert dead() == ["two"]
+    with database.transaction() as connection:  # as a server does that begins anew
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        )
+    with pytest.raises(SQLAlchemyError):
+        one.show()
+    one.show()
+    assert dead() == ["two"]
+    one.end()
 
 
 async def test_what_the_configuration_knows_no_more_is_dropped(database: Database) -> None:
