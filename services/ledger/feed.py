@@ -9,8 +9,9 @@ import contextlib
 import fcntl
 import os
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from typing import Final
 
@@ -47,7 +48,8 @@ class Feed:
         self._questions: Connection[Hello | Ask, None] = Connection(asked, readable=False)
         self._answers: Connection[None, bytes] = Connection(answered, writable=False)
         try:
-            self._questions.send(Hello(kafka, dict(inputs), known))
+            with self._given_up_later():
+                self._questions.send(Hello(kafka, dict(inputs), known))
         except ConnectionError:
             self.close()
             raise FeedFailed("it has ended") from None
@@ -76,9 +78,11 @@ class Feed:
             if not self._answers.poll(WAIT_S):
                 self._bear()
                 return Read()
-            found = unpacked(self._answers.recv_bytes())
+            with self._given_up_later():
+                content = self._answers.recv_bytes()
+            found = unpacked(content)
             self._ask(at_most)
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # OSError: in the middle of an answer
             raise FeedFailed("it has ended") from None
         self.reached |= found.ends
         return found
@@ -97,9 +101,22 @@ class Feed:
     def _ask(self, at_most: int) -> None:
         """Only while it waits for a question, so that neither waits for the other to read."""
         known = {place: offset for place, offset in self._fresh.items() if offset is not None}
-        self._questions.send(Ask(at_most, list(self._fresh), known))
+        with self._given_up_later():
+            self._questions.send(Ask(at_most, list(self._fresh), known))
         self._fresh.clear()
         self._asked_s = time.monotonic()
+
+    @contextlib.contextmanager
+    def _given_up_later(self) -> Iterator[None]:
+        """What is said may be more than a pipe holds: of one that stands still in the middle of it no time-out is left
+        but its end, upon which the pipe breaks."""
+        later = threading.Timer(SILENT_S, self._child.kill)
+        later.daemon = True
+        later.start()
+        try:
+            yield
+        finally:
+            later.cancel()
 
     def _bear(self) -> None:
         assert self._asked_s is not None  # asked before it was waited for

@@ -1,8 +1,11 @@
 """The process that reads for a ledger: what it passes on, and what its ledger sees when it is killed or stands."""
 
+import array
+import fcntl
 import itertools
 import os
 import signal
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,6 +27,7 @@ from services.runtime.kafka import librdkafka_options
 from services.runtime.settings import KafkaSettings
 from tests.integration.conftest import DEPLOY
 from tests.integration.test_router import Client
+from tests.notices.processes import wait_until
 from tests.processes import reader_of
 from tests.samples import as_json
 
@@ -147,6 +151,37 @@ def test_one_that_stands_still_does_not_hold_up_the_session_and_is_given_up_in_t
     with pytest.raises(FeedFailed):
         until(feed, lambda _: False)
     assert not feed.alive
+
+
+def test_one_that_stands_still_in_the_middle_of_an_answer_is_given_up_too(
+    client: Client, kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeding, "PIPE_BYTES", 65_536)  # a quarter of what is there to be said
+    monkeypatch.setattr(feeding, "SILENT_S", 1.0)
+    place = place_of(kafka)
+    _, offset = say(client)
+    producer = Producer({**librdkafka_options(kafka), "log_level": 0})
+    event = {"partner": "ncmec", "desk": DESK, "event": "looked", "role": "analyst", "at": "2026-11-18T18:06:40Z"}
+    for number in range(1000):
+        producer.produce(place[0], as_json({**event, "report": f"many-{number}"}))
+    producer.flush(PATIENCE_S)
+    configuration = load(DEPLOY)
+    feed = Feed(kafka, inputs(configuration, frozenset({DESK}), frozenset()), directory(configuration))
+    with closing(feed):
+        feed.start([place], {place: offset})
+        until(feed, lambda found: bool(reports(found)), at_most=1)
+        feed.take(1000)  # the next answer holds all the others
+        assert wait_until(lambda: waiting(feed) > feeding.PIPE_BYTES // 2, PATIENCE_S)
+        os.kill(reader_of(os.getpid()), signal.SIGSTOP)
+        with pytest.raises(FeedFailed):
+            until(feed, lambda _: False)
+
+
+def waiting(feed: Feed) -> int:
+    """Bytes of an answer that are there and not taken."""
+    found = array.array("i", [0])
+    fcntl.ioctl(feed._answers.fileno(), termios.FIONREAD, found)
+    return found[0]
 
 
 def test_it_is_gone_with_whoever_asks_it(kafka: KafkaSettings) -> None:
