@@ -157,7 +157,6 @@ def test_one_that_stands_still_in_the_middle_of_an_answer_is_given_up_too(
     client: Client, kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeding, "PIPE_BYTES", 65_536)  # a quarter of what is there to be said
-    monkeypatch.setattr(feeding, "SILENT_S", 1.0)
     place = place_of(kafka)
     _, offset = say(client)
     producer = Producer({**librdkafka_options(kafka), "log_level": 0})
@@ -173,6 +172,7 @@ def test_one_that_stands_still_in_the_middle_of_an_answer_is_given_up_too(
         feed.take(1000)  # the next answer holds all the others
         assert wait_until(lambda: waiting(feed) > feeding.PIPE_BYTES // 2, PATIENCE_S)
         os.kill(reader_of(os.getpid()), signal.SIGSTOP)
+        monkeypatch.setattr(feeding, "SILENT_S", 1.0)
         with pytest.raises(FeedFailed):
             until(feed, lambda _: False)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec import structs
 
 from policy.notify import Email
 from schemas.codes import Lane
@@ -295,5 +296,5 @@ async def test_a_mail_has_counts_and_a_link_and_no_report_number() -> None:
 async def test_what_is_no_message_is_not_sent() -> None:
     async with speaking(scripted({})) as port, EmailSender(server(port)) as sender:
         body = serialise(MESSAGE).replace(b'"desk":"nl"', b'"desk":"nl\\r\\nBcc: x@y.example"')
-        verdict = await sender.send(replace(outgoing(), body=body))
+        verdict = await sender.send(structs.replace(outgoing(), body=body))
     assert verdict == Refused(Failure.UNREADABLE)
