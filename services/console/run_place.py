@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -65,12 +65,18 @@ def listener(port: int) -> str | None:
     """Name and pid of who listens on the port; None where the kernel does not show it to us."""
     sockets = {f"socket:[{inode}]" for table in _TABLES for inode in _inodes(table, port)}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(os.readlink(file) in sockets for file in (process / "fd").iterdir()):
+        with suppress(OSError):  # it ended, or is another user's
+            if any(_leads_to(file) in sockets for file in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-        except OSError:
-            continue  # it ended, or is another user's
     return None
+
+
+def _leads_to(file: Path) -> str | None:
+    """What an open file is; None for one that was closed since it was listed."""
+    try:
+        return os.readlink(file)
+    except OSError:
+        return None
 
 
 def _inodes(table: Path, port: int) -> Iterator[str]:

@@ -48,6 +48,13 @@ def test_the_refusal_of_a_port_names_who_has_it_and_the_setting() -> None:
         assert words in text
 
 
+def test_a_file_that_is_closed_while_they_are_listed_hides_no_listener() -> None:
+    low = os.open("/dev/null", os.O_RDONLY)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        os.close(low)  # the lowest free number: the list of our own files takes it, and gives it back before it is read
+        assert f"(pid {os.getpid()})" in str(listener(taken.getsockname()[1]))
+
+
 def test_nobody_listens_on_a_free_port() -> None:
     (port,) = free_ports(1)
     require_port(port, "the router", "REFERRAL_ROUTER_PORT")
