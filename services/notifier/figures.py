@@ -24,6 +24,7 @@ class Figures:
         self.acknowledged: Counter[str] = Counter()
         self.forgotten = 0
         self.refused_notices = 0
+        self.failed_sessions = 0
         self.duration = BulkHistogram(
             "referral_notifier_delivery_duration_seconds",
             "How long one try took; `channel`: webhook, email or kafka",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Message
+from confluent_kafka import KafkaException, Message
 
 from schemas import topics
 from services.notifier import outbox, store
@@ -75,14 +75,15 @@ class Keeper:
                 self.fault = refusal
                 return
             except Exception as error:  # noqa: BLE001 - whatever fails, what was remembered is thrown away (rule 6)
+                with self.figures.lock:
+                    self.figures.failed_sessions += 1
                 log.warning(Event.SESSION_FAILED, error=error, places=places(error.__traceback__))
                 stop.wait(PAUSE_S)
 
     def _serve(self, epoch: int, stop: threading.Event) -> None:
-        reader, cluster = TopicReader(self.kafka, GROUP), Cluster(self.kafka)
-        beside = Beside(cluster)
+        reader, beside = TopicReader(self.kafka, GROUP), Beside(Cluster(self.kafka))
         try:
-            session = Session(self, reader, cluster, beside, epoch)
+            session = Session(self, reader, beside, epoch)
             session.begin()
             self._say(active=True)
             log.info(Event.TOOK_OVER, epoch=epoch)
@@ -102,30 +103,28 @@ class Keeper:
 
 
 class Session:
-    """The holder of one lease."""
+    """The holder of one lease. Ladders go up without a broker too: what it cannot say is asked again later."""
 
-    def __init__(self, keeper: Keeper, reader: TopicReader, cluster: Cluster, beside: Beside, epoch: int) -> None:
+    def __init__(self, keeper: Keeper, reader: TopicReader, beside: Beside, epoch: int) -> None:
         self._keeper = keeper
         self._database = keeper.database
         self._ladders = keeper.ladders
         self._reader = reader
-        self._cluster = cluster
         self._beside = beside
         self._epoch = epoch
+        self._met = False
         self._due: dict[str, float] = {}
         self._next_ms: int | None = 0
         self._gather_s = 0.0
 
     def begin(self) -> None:
-        """Take over what the database holds, and read on from there."""
-        cluster = self._cluster.id()
+        """Take over what the database holds."""
         now_ms = _now_ms()
         with self._database.writing(self._epoch, now_ms) as connection:
-            remember_cluster(connection, notes, SERVICE, cluster)
             self._positions = store.read_positions(connection)
             effects = self._ladders.again(connection, now_ms)
+            self._next_ms = store.next_due_ms(connection)
         self._done(effects)
-        self._discover(self._cluster.partitions([topics.NOTICE]))
 
     def turn(self) -> None:
         """Read what came and store what follows; and what the clock asks for."""
@@ -138,14 +137,45 @@ class Session:
         if self._is_due("renew", RENEW_S):
             with self._database.writing(self._epoch, _now_ms()) as connection:
                 self._next_ms = store.next_due_ms(connection)
+        if self._is_past("ask"):
+            try:
+                self._ask()
+            except KafkaException as error:
+                self._put_off("ask", PAUSE_S)
+                self._unknown(error)
+        if self._is_due("count", WEIGH_S):
+            self._count()
+        if self._is_due("forget", FORGET_S):
+            self._forget()
+
+    def _ask(self) -> None:
+        """What the broker says, once it has answered: first whose it is, then which partitions, and how far they go."""
+        if not self._met:
+            self._meet()
+            return
+        if self._is_past("discover") and (there := self._beside.partitions([topics.NOTICE])) is not None:
+            self._put_off("discover", DISCOVER_S)
+            self._reader.start(there, self._positions)
         if self._is_past("weigh") and (ends := self._beside.ends(self._reader.reached)) is not None:
             self._put_off("weigh", WEIGH_S)
             self._weigh(ends)
-        if self._is_past("discover") and (there := self._beside.partitions([topics.NOTICE])) is not None:
-            self._put_off("discover", DISCOVER_S)
-            self._discover(there)
-        if self._is_due("forget", FORGET_S):
-            self._forget()
+
+    def _meet(self) -> None:
+        """Nothing is read before it is known to be the cluster that the positions are of."""
+        cluster = self._beside.cluster_id()
+        if cluster is None:
+            return
+        with self._database.writing(self._epoch, _now_ms()) as connection:
+            remember_cluster(connection, notes, SERVICE, cluster)
+        self._met = True
+
+    def _unknown(self, error: KafkaException) -> None:
+        """Whether there are notices that were not read."""
+        figures = self._keeper.figures
+        with figures.lock:
+            figures.caught_up = False
+            figures.version += 1
+        log.warning(Event.BROKERS_DOWN, error=error)
 
     def _patience_s(self) -> float:
         if self._next_ms is None:
@@ -154,12 +184,12 @@ class Session:
 
     def _apply(self, messages: list[Message]) -> None:
         found, positions, refused = _read(messages)
-        now_ms = _now_ms()
+        now_ms, begun_s = _now_ms(), time.monotonic()
         with self._database.writing(self._epoch, now_ms) as connection:
             effects = self._ladders.take(connection, found, now_ms)
             store.save_positions(connection, positions)
             self._next_ms = store.next_due_ms(connection)
-        self._due["renew"] = time.monotonic() + RENEW_S
+        self._due["renew"] = begun_s + RENEW_S
         self._reader.past(positions)
         self._done(effects)
         if refused:
@@ -185,21 +215,23 @@ class Session:
 
     def _weigh(self, ends: Mapping[Place, int]) -> None:
         behind = sum(max(0, end - self._reader.reached[place]) for place, end in ends.items())
-        with self._database.reading() as connection:
-            counted = store.count_escalating(connection)
         figures = self._keeper.figures
         with figures.lock:
             figures.lag_records = behind
             figures.caught_up = figures.caught_up or (behind == 0 and bool(ends))
+            figures.version += 1
+
+    def _count(self) -> None:
+        with self._database.reading() as connection:
+            counted = store.count_escalating(connection)
+        figures = self._keeper.figures
+        with figures.lock:
             figures.unanswered.clear()
             figures.exhausted.clear()
             for desk, exhausted, number in counted:
                 figures.unanswered[desk] += number
                 figures.exhausted[desk] += number if exhausted else 0
             figures.version += 1
-
-    def _discover(self, there: Iterable[Place]) -> None:
-        self._reader.start(there, self._positions)
 
     def _forget(self) -> None:
         """What ended long ago, counted first."""

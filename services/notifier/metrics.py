@@ -100,13 +100,19 @@ class NotifierMetrics(Collector):
         for name, meaning, value in (
             ("active", "1 where it holds the lease and keeps the ladders, 0 on one that only delivers",
              int(figures.active)),
-            ("caught_up", "1 once it has read all notices", int(figures.caught_up)),
+            ("caught_up", "1 once it has read all notices, 0 while it cannot be told whether it has",
+             int(figures.caught_up)),
             ("lag_records", "Offsets between what was read and the end of the topic of notices", figures.lag_records),
             ("last_commit_timestamp_seconds", "When it last stored something", figures.last_commit_ms / 1000),
         ):  # fmt: skip
             yield GaugeMetricFamily(f"{PREFIX}{name}", meaning, value=value)
         for name, meaning, number in (
             ("forgotten", "Groups that ended long ago and were removed with their deliveries", figures.forgotten),
+            (
+                "sessions_failed",
+                "Stays in office that ended by a fault; each begins again with what the database holds",
+                figures.failed_sessions,
+            ),
             ("notices_refused", "Records of the topic of notices that are none", figures.refused_notices),
         ):
             yield CounterMetricFamily(f"{PREFIX}{name}", meaning, value=number)

@@ -17,6 +17,10 @@ class Beside:
         self._asking = ThreadPoolExecutor(1, "beside")
         self._asked: dict[str, Future[Any]] = {}
 
+    def cluster_id(self) -> str | None:
+        """The cluster's own."""
+        return self._answer("id", self._cluster.id)
+
     def partitions(self, topics: Iterable[str]) -> list[Place] | None:
         """Every partition of these topics that is there."""
         listed = list(topics)
