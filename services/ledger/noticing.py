@@ -100,7 +100,7 @@ def speak(group: Group, told: Told, level: Level, now_ms: int) -> tuple[Told, Me
     if not told.open:
         return told, None
     looked = group.type in _LOOKED and not told.unlooked
-    after = replace(told, sequence=told.sequence + 1, open=False, count=0, told_ms=now_ms, unlooked=False)
+    after = replace(told, sequence=_next(told, now_ms), open=False, count=0, told_ms=now_ms, unlooked=False)
     kind = NoticeType.LOOKED if looked else NoticeType.RESOLVED
     return after, _message(group, kind, after, NOTHING_OPEN, 0, now_ms)
 
@@ -113,14 +113,14 @@ def _held(group: Group, told: Told, level: Level, now_ms: int) -> tuple[Told, Me
         return (told if level.count >= told.count else replace(told, count=level.count)), None
     added = max(1, level.count - (told.count if told.open else 0))
     after = replace(
-        told, sequence=told.sequence + 1, open=True, through_ms=newest_ms, count=level.count, told_ms=now_ms
+        told, sequence=_next(told, now_ms), open=True, through_ms=newest_ms, count=level.count, told_ms=now_ms
     )
     return after, _message(group, group.type, after, level, added, now_ms)
 
 
 def once(group: Group, told: Told, level: Level, now_ms: int) -> tuple[Told, Message]:
     """A notice that leaves nothing open: a digest."""
-    after = replace(told, sequence=told.sequence + 1, through_ms=level.newest_ms, told_ms=now_ms)
+    after = replace(told, sequence=_next(told, now_ms), through_ms=level.newest_ms, told_ms=now_ms)
     return after, _message(group, group.type, after, level, 0, now_ms)
 
 
@@ -131,6 +131,11 @@ def adopt(told: Told, notice: Notice) -> Told:
     through_ms = told.through_ms if notice.through is None else max(told.through_ms, _unix_ms(notice.through))
     is_open = notice.type not in CLOSING_NOTICES and notice.type is not NoticeType.DAILY_DIGEST
     return Told(notice.sequence, is_open, through_ms, notice.count, _unix_ms(notice.at))
+
+
+def _next(told: Told, now_ms: int) -> int:
+    """A group's first is a time: a ledger whose database was lost, and the topic's memory with it, gives none again."""
+    return told.sequence + 1 if told.sequence else now_ms
 
 
 def _message(group: Group, kind: NoticeType, told: Told, level: Level, added: int, now_ms: int) -> Message:

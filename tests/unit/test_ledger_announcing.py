@@ -22,6 +22,8 @@ from tests.unit.ledger_world import TERMS, Ledger, Value, arrival, receipt, stat
 
 URGENT = Group("nl", "urgent", NoticeType.URGENT_ARRIVED)
 MISSED = Group("nl", "routine", NoticeType.TARGET_MISSED)
+FIRST = NOW_MS + 60_000
+"""The sequence of a group's first notice: when it was made."""
 REJECTED = Group(OPERATOR, "", NoticeType.URGENT_REJECTED)
 
 
@@ -43,7 +45,7 @@ class World:
         desks = table(**notify)
         self.announcer = Announcer(desks, frozenset(desks.by_id))
         self.live = live
-        self.now_ms = NOW_MS + 60_000
+        self.now_ms = FIRST
 
     def apply(self, *values: Value) -> list[dict[str, Any]]:
         """One transaction: the notices it makes."""
@@ -84,17 +86,17 @@ def urgent(report: str = "R1", at_ms: int = NOW_MS, **fields: Any) -> Any:
     return arrival(lane=Lane.URGENT, at_ms=at_ms, report=report, **fields)
 
 
-def short(notices: list[dict[str, Any]]) -> list[tuple[str, str, int, int]]:
-    return [(found["type"], found["group"], found["sequence"], found["count"]) for found in notices]
+def short(notices: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    return [(found["type"], found["group"], found["count"]) for found in notices]
 
 
 def test_an_urgent_arrival_is_told_once_and_ends_when_a_human_has_looked_at_all_of_it() -> None:
     world = World()
-    assert short(world.apply(urgent("R1"), urgent("R2"))) == [("urgent_arrived", "nl/urgent/urgent_arrived", 1, 2)]
+    assert short(world.apply(urgent("R1"), urgent("R2"))) == [("urgent_arrived", "nl/urgent/urgent_arrived", 2)]
     assert world.apply(urgent("R1")) == []
     assert world.apply(status("looked", report="R1")) == []
     (ended,) = world.apply(status("looked", report="R2"))
-    assert (ended["type"], ended["ends"], ended["sequence"]) == ("looked", "urgent_arrived", 2)
+    assert (ended["type"], ended["ends"], ended["sequence"]) == ("looked", "urgent_arrived", FIRST + 1)
     assert ended["count"] == 0
 
 
@@ -108,7 +110,7 @@ def test_a_later_arrival_goes_on_with_the_sequence_and_says_how_many_came() -> N
     world = World()
     world.apply(urgent("R1"))
     (second,) = world.apply(urgent("R2", NOW_MS + 5), urgent("R3", NOW_MS + 6))
-    assert (second["sequence"], second["count"], second["added"]) == (2, 3, 2)
+    assert (second["sequence"], second["count"], second["added"]) == (FIRST + 1, 3, 2)
     assert second["through"] == rfc3339(NOW_MS + 6)
 
 
@@ -124,7 +126,7 @@ def test_what_waits_again_is_told_again_although_nothing_new_came() -> None:
     world.apply(urgent("R1"))
     world.apply(status("closed", report="R1", disposition="administrative"))
     assert short(world.apply(status("reopened", report="R1", at_ms=NOW_MS + 2000, place=1))) == [
-        ("urgent_arrived", "nl/urgent/urgent_arrived", 3, 1)
+        ("urgent_arrived", "nl/urgent/urgent_arrived", 1)
     ]
 
 
@@ -132,7 +134,7 @@ def test_a_ledger_that_catches_up_says_nothing_and_then_once_what_is_open() -> N
     world = World(live=False)
     assert world.apply(urgent("R1"), urgent("R2")) == []
     world.apply(status("looked", report="R1"))
-    assert short(world.catch_up(urgent=NOW_MS)) == [("urgent_arrived", "nl/urgent/urgent_arrived", 1, 1)]
+    assert short(world.catch_up(urgent=NOW_MS)) == [("urgent_arrived", "nl/urgent/urgent_arrived", 1)]
     assert world.catch_up(urgent=NOW_MS) == []
 
 
@@ -145,7 +147,7 @@ def test_a_rebuilt_ledger_learns_from_the_topic_what_was_told_and_tells_what_was
     rebuilt.apply(urgent("R1"))
     assert rebuilt.catch_up(urgent=NOW_MS) == []
     (after,) = rebuilt.apply(urgent("R2", NOW_MS + 7))
-    assert after["sequence"] == 2
+    assert after["sequence"] == FIRST + 1
 
 
 def test_what_is_over_when_the_ledger_has_caught_up_is_never_told() -> None:
@@ -159,7 +161,7 @@ def test_a_missed_target_is_told_and_then_once_an_hour() -> None:
     world = World()
     world.apply(arrival(report="R1"), arrival(report="R2", at_ms=NOW_MS + 1000, offset=1, count=2))
     world.now_ms = NOW_MS + TERMS.target_ms("nl", Lane.ROUTINE) + 1
-    assert short(world.sweep()) == [("target_missed", "nl/routine/target_missed", 1, 1)]
+    assert short(world.sweep()) == [("target_missed", "nl/routine/target_missed", 1)]
     world.now_ms += 1000
     assert world.sweep() == []
     assert world.apply(arrival(report="R3", at_ms=NOW_MS + 1100, offset=2, count=3)) == []
@@ -170,7 +172,7 @@ def test_a_missed_target_is_told_and_then_once_an_hour() -> None:
 def test_the_operator_is_told_of_what_was_rejected_although_it_claims_urgency_until_it_is_resent() -> None:
     world = World()
     refused = receipt(Outcome.REJECTED, [], NOW_MS + 10, claims_urgent=True)
-    assert short(world.apply(refused)) == [("urgent_rejected", "operator/all/urgent_rejected", 1, 1)]
+    assert short(world.apply(refused)) == [("urgent_rejected", "operator/all/urgent_rejected", 1)]
     assert world.apply(refused) == []
     (ended,) = world.apply(receipt(Outcome.ROUTED, ["nl"], NOW_MS + 20))
     assert (ended["type"], ended["desk"]) == ("resolved", "operator")
@@ -183,7 +185,7 @@ def test_a_rejection_that_claims_nothing_is_not_told() -> None:
 def test_one_that_names_no_report_stays_open_as_long_as_notices_are_kept() -> None:
     world = World()
     found = world.apply(receipt(Outcome.REJECTED, [], NOW_MS, report=None, revision=None, claims_urgent=True))
-    assert short(found) == [("urgent_rejected", "operator/all/urgent_rejected", 1, 1)]
+    assert short(found) == [("urgent_rejected", "operator/all/urgent_rejected", 1)]
     assert world.catch_up() == []
     world.now_ms = NOW_MS + KEPT_MS
     (ended,) = world.catch_up()
@@ -198,7 +200,7 @@ def test_a_ledger_that_does_not_hold_zz_tells_the_operator_nothing() -> None:
 
 def test_what_no_country_resolves_is_told_to_the_owner_of_zz_in_its_lane() -> None:
     world = World()
-    assert short(world.apply(arrival(desk="zz"))) == [("unroutable_waiting", "zz/routine/unroutable_waiting", 1, 1)]
+    assert short(world.apply(arrival(desk="zz"))) == [("unroutable_waiting", "zz/routine/unroutable_waiting", 1)]
 
 
 def test_a_silent_desk_is_told_once_and_resolved_when_it_speaks() -> None:
@@ -208,10 +210,21 @@ def test_a_silent_desk_is_told_once_and_resolved_when_it_speaks() -> None:
     world.now_ms = NOW_MS + silent_ms
     assert world.look() == []
     world.now_ms += 1
-    assert ("desk_silent", "nl/all/desk_silent", 1, 1) in short(world.look())
+    assert ("desk_silent", "nl/all/desk_silent", 1) in short(world.look())
     assert world.look() == []
     world.apply(status("looked", at_ms=world.now_ms))
-    assert ("resolved", "nl/all/desk_silent", 2, 0) in short(world.look())
+    assert ("resolved", "nl/all/desk_silent", 0) in short(world.look())
+
+
+def test_a_ledger_that_remembers_nothing_is_heard_by_whoever_remembers_it() -> None:
+    before, told = World(), 0
+    for number in range(5):
+        for notice in before.apply(urgent(f"R{number}")):
+            told = notice["sequence"]
+    anew = World()
+    anew.now_ms += 8 * 86_400_000
+    (found,) = anew.apply(urgent("R9"))
+    assert found["sequence"] > told
 
 
 def test_the_oldest_is_told_at_twice_its_target_and_again_at_four_times() -> None:
@@ -223,7 +236,8 @@ def test_the_oldest_is_told_at_twice_its_target_and_again_at_four_times() -> Non
         world.now_ms = int(NOW_MS + after * target_ms)
         return [found["sequence"] for found in world.look() if found["type"] == "oldest_waiting"]
 
-    assert [oldest(after) for after in (2, 2.1, 3.9, 4.1, 5, 8.1)] == [[], [1], [], [2], [], [3]]
+    first = int(NOW_MS + 2.1 * target_ms)
+    assert [oldest(after) for after in (2, 2.1, 3.9, 4.1, 5, 8.1)] == [[], [first], [], [first + 1], [], [first + 2]]
 
 
 def test_what_ends_soon_is_told_with_its_first_day() -> None:
@@ -240,7 +254,7 @@ def test_an_entry_that_ends_within_a_month_is_told(days: int, told: int) -> None
     world = World()
     world.apply(arrival(expires_at=rfc3339(world.now_ms + days * 86_400_000)))
     found = short(read(world.announcer.look_ahead(world.figures, {}, world.now_ms)))
-    assert found == [("expiring_soon", "nl/all/expiring_soon", 1, 1)] * told
+    assert found == [("expiring_soon", "nl/all/expiring_soon", 1)] * told
 
 
 def test_report_numbers_are_told_only_where_the_desk_asks_for_them() -> None:
@@ -279,6 +293,6 @@ def test_mornings_hold_through_changes_of_the_clock(at: time, now: str, day: str
 
 
 def test_an_older_notice_changes_nothing_that_is_known() -> None:
-    told = Told(5, True, NOW_MS, 3, NOW_MS)
+    told = Told(FIRST + 4, True, NOW_MS, 3, NOW_MS)
     (first,) = World().apply(urgent("R1"))
     assert adopt(told, Notice.model_validate_json(json.dumps(first))) == told
