@@ -197,7 +197,7 @@ class Deliverer:
         verdict = await self._send(kind, outgoing)
         took_s = time.monotonic() - began
         now_ms = _now_ms()
-        decision = decide(verdict, claimed.tries, now_ms, random.random())  # noqa: S311 - spreads retries, no secret
+        decision = decide(verdict, claimed.tries, claimed.made_ms, now_ms, random.random())  # noqa: S311 - spreads retries, no secret
         pace = self._paces[claimed.endpoint]
         pace.in_flight -= 1
         self._judge(claimed.endpoint, pace, decision, now_ms)
@@ -219,13 +219,14 @@ class Deliverer:
 
     def _judge(self, endpoint: Endpoint, pace: Pace, decision: Decision, now_ms: int) -> None:
         where = {"desk": Name(endpoint.desk), "channel": Name(endpoint.channel)}
+        was_dead = pace.dead
         match decision:
             case Done():
                 if pace.succeed():
                     self._revived.append(endpoint)
+                if was_dead:
                     log.info(Event.ENDPOINT_REVIVED, **where)
             case Again(due_ms=due_ms):
-                was_dead = pace.dead
                 pace.fail(now_ms)
                 pace.expect(due_ms)
                 if pace.dead and not was_dead:
@@ -256,7 +257,8 @@ class Deliverer:
                 found.waiting = outbox.waiting(connection)
                 found.disabled = self._still_disabled(store.read_disabled(connection))
                 for endpoint in found.waiting.keys() - self._channels.keys():
-                    outbox.drop_endpoint(connection, endpoint, now_ms)
+                    if self._figures.active:  # one that only delivers may be the one with the older configuration
+                        outbox.drop_endpoint(connection, endpoint, now_ms)
                     del found.waiting[endpoint]
             found.claimed = claims.claim(connection, free, self._holder, now_ms)
         return found

@@ -122,9 +122,18 @@ def _open(group: Group, notice: Notice, now_ms: int) -> Group:
 
 
 def _end(group: Group, notice: Notice, now_ms: int) -> Group:
+    """What led here needs no answer any more: one that comes late says nothing of what opens next."""
     owed = group.end_owed or (group.open and bool(group.addressed) and group.type not in UNANSWERABLE)
     return replace(
-        group, newest=notice, open=False, added=0, changed_ms=now_ms, steps=0, end_owed=owed, exhausted=False
+        group,
+        newest=notice,
+        open=False,
+        answered=notice.sequence,
+        added=0,
+        changed_ms=now_ms,
+        steps=0,
+        end_owed=owed,
+        exhausted=False,
     )
 
 

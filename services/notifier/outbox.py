@@ -95,9 +95,9 @@ def drop_untold(connection: Connection, groups: Collection[str], now_ms: int) ->
 
 
 def drop(connection: Connection, group: str, through: int, now_ms: int) -> None:
-    """What was answered before it was taken need not be said any more."""
+    """What was answered before it was taken need not be said any more, nor again by a try that is under way."""
     covered = and_(deliveries.c.group == group, IS_PENDING, deliveries.c.covers <= through)
-    connection.execute(update(deliveries).where(covered).values(state=DROPPED, settled_ms=now_ms))
+    connection.execute(update(deliveries).where(covered).values(state=DROPPED, settled_ms=now_ms, holder=""))
 
 
 def waiting(connection: Connection) -> dict[Endpoint, Waiting]:
@@ -125,8 +125,9 @@ def waits_for(endpoint: Endpoint) -> tuple[ColumnElement[bool], ...]:
 
 
 def drop_endpoint(connection: Connection, endpoint: Endpoint, now_ms: int) -> None:
-    """The configuration knows it no more."""
-    connection.execute(update(deliveries).where(*waits_for(endpoint)).values(state=DROPPED, settled_ms=now_ms))
+    """The configuration knows it no more; what somebody is at now waits until the try has ended."""
+    free = (*waits_for(endpoint), deliveries.c.claimed_until_ms <= now_ms)
+    connection.execute(update(deliveries).where(*free).values(state=DROPPED, settled_ms=now_ms))
 
 
 def read_group(connection: Connection, group: str) -> list[Any]:

@@ -24,6 +24,8 @@ class Pace:
     limit: int = FIRST
     failures: int = 0
     not_before_ms: int = 0
+    proven: bool = False
+    """True once it took something from this process."""
 
     @property
     def dead(self) -> bool:
@@ -47,9 +49,12 @@ class Pace:
         self.due_ms = due_ms if self.due_ms is None else min(self.due_ms, due_ms)
 
     def succeed(self) -> bool:
-        """It took one. True where it was dead: what waits for it need not wait any longer."""
-        revived = self.dead
-        self.failures, self.not_before_ms = 0, 0
+        """It took one. True where it was dead, or may have been: what waits for it need not wait any longer.
+
+        What a process before this one knew of it is in no memory.
+        """
+        revived = self.dead or not self.proven
+        self.failures, self.not_before_ms, self.proven = 0, 0, True
         self.limit = min(self.limit + 1, MOST)
         return revived
 

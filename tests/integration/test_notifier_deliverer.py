@@ -278,7 +278,24 @@ async def test_what_the_configuration_knows_no_more_is_dropped(database: Databas
         world.put("a")
         await world.until(lambda: len(world.recorder.sent) == 1)
     async with running(database, whom=Whom({"b": desk()})) as other:
+        other.put("b")
+        await other.until(lambda: other.states("b") == ["delivered"])
+        assert other.states("a") == ["pending"], "another may know it who keeps the ladders"
+        other.figures.active = True
+        other.deliverer.look()
         await other.until(lambda: other.states("a") == ["dropped"])
+
+
+async def test_what_waits_goes_out_when_a_new_process_finds_the_endpoint_well(database: Database) -> None:
+    async with running(database, lambda _: Retry("timeout")) as world:
+        world.put("a", 3)
+        await world.until(lambda: len(world.recorder.sent) >= 3)
+        await world.until(world.idle)
+    async with running(database) as other:
+        with database.transaction() as connection:
+            connection.execute(update(deliveries).values(due_ms=NOW_MS * 2))
+        other.put("a", 4)
+        await other.until(lambda: other.states("a") == ["delivered"] * 4)
 
 
 async def test_two_that_deliver_at_once_share_the_work_and_send_nothing_twice(database: Database) -> None:

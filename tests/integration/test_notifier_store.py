@@ -192,6 +192,16 @@ def test_an_answer_drops_what_need_not_be_said_any_more(database: Database) -> N
     assert desk.answer(group="nl/urgent/target_missed") is None
 
 
+def test_a_try_that_fails_after_the_answer_brings_nothing_back(database: Database) -> None:
+    desk = Desk(database)
+    desk.take(notice(1))
+    with database.transaction() as connection:
+        (mine,) = claims.claim(connection, {DUTY: 9}, "one", desk.now_ms)
+        assert desk.ladders.answer(connection, mine.group, 1, desk.now_ms) == (Answer.TAKEN, 1)
+        claims.settle(connection, [Settled(mine, Again(desk.now_ms, "timeout"))], "one", desk.now_ms)
+        assert claims.claim(connection, {DUTY: 9}, "one", desk.now_ms + claims.CLAIM_MS) == []
+
+
 def test_what_comes_after_an_answer_opens_the_ladder_anew(database: Database) -> None:
     desk = Desk(database)
     desk.take(notice(1))

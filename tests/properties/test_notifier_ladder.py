@@ -91,7 +91,7 @@ class Ladders(RuleBasedStateMachine):
     @rule(end=st.sampled_from([NoticeType.LOOKED, NoticeType.RESOLVED]))
     def end(self, end: NoticeType) -> None:
         self.sequence += 1
-        self.open = False
+        self.open, self.answered = False, self.sequence
         self.put(notice(self.sequence, end, self.lane))
 
     @rule(seconds=st.one_of(st.integers(1, 90), st.integers(1, 100_000)))
@@ -123,6 +123,7 @@ class Ladders(RuleBasedStateMachine):
             assert came is Answer.AHEAD
         elif came is Answer.TAKEN:
             assert self.open
+            assert through > self.answered, "what was answered, or is over, says nothing of what came after it"
             self.answered = through
         self.run_out()
 

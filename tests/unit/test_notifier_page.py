@@ -14,8 +14,6 @@ from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
 from services.notifier.page.office import Office
 from services.notifier.page.routes import routes
-from services.notifier.retry import SCHEDULE_S, Again, Disabled, Done, GivenUp, decide
-from services.notifier.verdict import Delivered, Gone, Refused, Retry
 from services.notifier.whom import Endpoint
 from services.runtime.database import connect, migrate
 from services.runtime.page.access import Access
@@ -156,22 +154,3 @@ def test_only_what_is_disabled_is_enabled(client: TestClient, database: Database
     with database.transaction() as connection:
         store.disable(connection, Endpoint("nl", "duty"), "address", NOW_MS)
     assert client.post("/api/enable", json=document, headers=BEARER).status_code == 200
-
-
-def test_tries_go_over_28_hours_and_then_it_is_given_up() -> None:
-    waits = []
-    for tries in range(1, len(SCHEDULE_S) + 1):
-        decision = decide(Retry("timeout"), tries, NOW_MS, 0.0)
-        assert isinstance(decision, Again)
-        waits.append((decision.due_ms - NOW_MS) / 1000)
-    assert waits == list(SCHEDULE_S)
-    assert 27 * 3_600 < sum(waits) < 29 * 3_600
-    assert decide(Refused("http_4xx"), len(SCHEDULE_S) + 1, NOW_MS, 0.5) == GivenUp("http_4xx")
-
-
-def test_a_receiver_is_given_the_time_that_it_asks_for_up_to_a_day() -> None:
-    assert decide(Retry("http_429", 90), 1, NOW_MS, 0.0) == Again(NOW_MS + 90_000, "http_429")
-    assert decide(Retry("http_429", 1e9), 1, NOW_MS, 0.0) == Again(NOW_MS + 86_400_000, "http_429")
-    assert decide(Retry("http_429", -5), 1, NOW_MS, 0.0) == Again(NOW_MS + 1_000, "http_429")
-    assert decide(Delivered(), 1, NOW_MS, 0.0) == Done()
-    assert decide(Gone("http_410"), 1, NOW_MS, 0.0) == Disabled("http_410")
