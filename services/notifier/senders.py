@@ -28,7 +28,7 @@ async def senders(whom: Whom, settings: NotifierSettings, kafka: KafkaSettings) 
         if "email" in kinds:
             made["email"] = await stack.enter_async_context(EmailSender(mail_server(whom, settings)))
         if "kafka" in kinds:
-            producer = AIOKafkaProducer(**aiokafka_options(kafka), acks="all", enable_idempotence=True)
+            producer = AIOKafkaProducer(**aiokafka_options(kafka), acks="all")
             made["kafka"] = TopicSender(await stack.enter_async_context(producer))
         yield made
 

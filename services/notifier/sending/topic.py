@@ -18,10 +18,11 @@ from services.notifier.verdict import Delivered, Outgoing, Refused, Retry, Verdi
 
 
 class TopicSender:
-    """Sends to `policy.notify.DeskTopic`s by a producer that is started, waits for all replicas and is idempotent.
+    """Sends to `policy.notify.DeskTopic`s by a producer that is started, waits for all replicas and is not idempotent.
 
     `seconds`: the limit of one try. A record that comes too late for it may still be written: the next try writes it
-    again, with the same `ce_id`.
+    again, with the same `ce_id`. An idempotent producer would not spare that, and aiokafka's leaves a hole in its
+    sequence where a record is refused, behind which the broker takes nothing more of it.
     """
 
     def __init__(self, producer: AIOKafkaProducer, *, seconds: float = 15.0) -> None:
