@@ -20,7 +20,8 @@ _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _URL: Final = re.compile(r"[!-~]{1,2000}", re.ASCII)
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_MAILBOX: Final = re.compile(rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*", re.ASCII)
+MAILBOX: Final = re.compile(rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*", re.ASCII)
+"""A bare address in ASCII, without quotes and comments."""
 _WHICH_URL: Final = "`webhook`: a URL such as https://desk.example/notices"
 
 
@@ -88,7 +89,7 @@ def mailboxes(document: Document, node: yaml.Node) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for item in items:
         text = item.value if isinstance(item, yaml.ScalarNode) else ""
-        if not _MAILBOX.fullmatch(text):
+        if not MAILBOX.fullmatch(text):
             document.note(item, describe(item), "`email`: an address such as duty@police.example, without a name")
         elif text in found:
             document.note(item, f"{quote(text)} a second time", "each address once")

@@ -4,9 +4,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from policy.notify_fields import MAILBOX
 from services.notifier.database import DEFAULT_URL
 from services.runtime.settings import Settings
 
@@ -45,9 +46,14 @@ class NotifierSettings(Settings):
     smtp_starttls: Annotated[StartTls, Field(description="required or off")] = StartTls.REQUIRED
     smtp_username: Annotated[str | None, Field(description="who logs in there; nobody does when not set")] = None
     smtp_password_file: Annotated[Path | None, Field(description="file whose first line is the password")] = None
-    smtp_from: Annotated[
-        str | None, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$", max_length=254, description="the sender's bare address")
-    ] = None
+    smtp_from: Annotated[str | None, Field(description="the sender's bare address")] = None
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _check_sender(cls, address: str | None) -> str | None:
+        if address is not None and not MAILBOX.fullmatch(address):
+            raise ValueError("expected an address such as referrals@police.example, in ASCII and without a name")
+        return address
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
