@@ -22,6 +22,7 @@ from services.notifier.figures import Figures
 from services.notifier.pace import Pace
 from services.notifier.presence import Presence, is_dead
 from services.notifier.retry import Again, Decision, Disabled, Done, GivenUp, decide
+from services.notifier.sending.codes import Failure
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Sender, Verdict
 from services.notifier.whom import Endpoint, Whom, fingerprint, kind_of
 from services.runtime.log import Event, Name, logger, places
@@ -221,7 +222,7 @@ class Deliverer:
         where = {"desk": Name(endpoint.desk), "channel": Name(endpoint.channel)}
         was_dead = pace.dead
         match decision:
-            case Done():
+            case Done() | Again(code=Failure.RECIPIENT_REFUSED):  # the server answered: what fails is a mailbox
                 if pace.succeed():
                     self._revived.append(endpoint)
                 if was_dead:
@@ -231,8 +232,9 @@ class Deliverer:
                 pace.expect(due_ms)
                 if pace.dead and not was_dead:
                     log.warning(Event.ENDPOINT_DEAD, **where)
-            case GivenUp():
-                pace.fail(now_ms)
+            case GivenUp(code=code):
+                if code != Failure.RECIPIENT_REFUSED:
+                    pace.fail(now_ms)
                 log.error(Event.DELIVERY_FAILED, **where)
             case Disabled():
                 self._disabled |= {endpoint}

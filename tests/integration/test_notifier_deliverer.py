@@ -19,6 +19,8 @@ from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
 from services.notifier.pace import DEAD_AFTER, FIRST, MOST
 from services.notifier.presence import Presence, is_dead
+from services.notifier.retry import SCHEDULE_S
+from services.notifier.sending.codes import Failure
 from services.notifier.tables import deliveries
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Verdict
 from services.notifier.whom import Endpoint, Whom
@@ -162,6 +164,33 @@ async def test_a_dead_endpoint_gets_one_probe_at_a_time_and_all_when_it_is_back(
         pace.not_before_ms = 0
         world.make_due()
         await world.until(lambda: world.states("a") == ["delivered"] * 30)
+        assert not pace.dead
+
+
+async def test_a_mailbox_that_is_refused_slows_no_other_of_its_channel(database: Database) -> None:
+    refused = Refused(Failure.RECIPIENT_REFUSED)
+    async with running(database, lambda _: refused) as world:
+        world.put("a", 2 * MOST)
+        await world.until(lambda: world.figures.deliveries[Endpoint("a", "duty"), "refused"] == 2 * MOST)
+        await world.until(world.idle)
+        with database.transaction() as connection:
+            connection.execute(update(deliveries).values(tries=len(SCHEDULE_S)))
+        world.make_due()
+        await world.until(lambda: world.states("a") == ["failed"] * 2 * MOST)
+        assert world.deliverer._paces[Endpoint("a", "duty")].failures == 0
+
+
+async def test_a_mail_server_that_is_back_has_an_endpoint_taken_up_though_it_refuses_a_mailbox(
+    database: Database,
+) -> None:
+    away = True
+    async with running(database, lambda _: Retry("refused") if away else Refused(Failure.RECIPIENT_REFUSED)) as world:
+        world.put("a", 30)
+        pace = world.deliverer._paces[Endpoint("a", "duty")]
+        await world.until(lambda: pace.dead and world.idle())
+        away = False
+        world.make_due()
+        await world.until(lambda: world.figures.deliveries[Endpoint("a", "duty"), "refused"] >= 30)
         assert not pace.dead
 
 
