@@ -35,7 +35,8 @@ class NotifierSettings(Settings):
         Field(
             pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
             max_length=200,
-            description="where those who are told reach it to answer; stands in every message",
+            description="where those who are told reach it to answer, with a path where a proxy takes one away; "
+            "stands in every message",
         ),
     ] = "http://127.0.0.1:9466"
     database_url: SecretStr = Field(

@@ -52,7 +52,7 @@ def outgoing(message_id: str = "msg_1", to: tuple[str, ...] = TO, message: Messa
 
 
 def server(port: int, **changed: object) -> MailServer:
-    plain = MailServer("127.0.0.1", port, "router@r.example", "https://r.example/", starttls=False)
+    plain = MailServer("127.0.0.1", port, "router@r.example", "https://r.example/path", starttls=False)
     return replace(plain, **changed)  # type: ignore[arg-type]
 
 
@@ -284,7 +284,7 @@ async def test_a_mail_has_counts_and_a_link_and_no_report_number() -> None:
     assert plain is not None
     assert html is not None
     for text in (plain.get_content(), html.get_content()):
-        for expected in ("Open: 12, 2 more", "2 h 15 min", "https://r.example/"):
+        for expected in ("Open: 12, 2 more", "2 h 15 min", "https://r.example/path/"):
             assert expected in text
         for hidden in ("SECRET", "ncmec", "t" * 20):
             assert hidden not in text

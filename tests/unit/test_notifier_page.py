@@ -1,14 +1,18 @@
 """The notifier's page and API: a GET changes nothing, and an answer needs the message's token or the operator's."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from schemas.codes import NoticeType
 from services.notifier import store
+from services.notifier.answering import Tokens
 from services.notifier.database import SERVICE, Database
 from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
@@ -95,6 +99,24 @@ def test_following_the_link_of_a_mail_changes_nothing_and_the_button_does(
     assert answered(database) == 7
     assert client.get(link.replace("token=", "token=x")).status_code == 401
     assert client.get("/acknowledge").status_code == 400
+
+
+def test_behind_a_path_of_a_proxys_every_page_finds_its_button_its_style_sheet_and_its_links(
+    database: Database,
+) -> None:
+    tokens = Tokens(TOKENS.key, "http://desk.example/referrals")
+    office = Office(database, Ladders(whom(nl=notify()), tokens), Figures(), lambda _: None, lambda: None)
+    pages = list(routes(office, tokens, Access(TOKEN)))
+    client = TestClient(Starlette(routes=[Mount("/referrals", routes=pages)]), "http://desk.example", headers=BEARER)
+    invitation = tokens.invite(GROUP, 7)
+    shown = client.get(invitation.page)
+    (action,) = re.findall(r'action="([^"]*)"', shown.text)
+    assert urljoin(invitation.page, action) == invitation.url
+    form = {"group": GROUP, "covers": "7", "token": invitation.token}
+    for answer in (shown, client.post(invitation.url, data=form), client.get("/referrals/")):
+        found = [target for target in re.findall(r'href="([^"]*)"', answer.text) if target != "#content"]
+        assert found
+        assert {client.get(urljoin(str(answer.url), target)).status_code for target in found} == {200}
 
 
 def test_the_operator_answers_in_json_alone(client: TestClient, database: Database) -> None:

@@ -10,7 +10,9 @@ from services.runtime.page.frame import badge, cell, number, row, section, table
 from services.runtime.page.markup import Content, Html, element, fragment
 from services.runtime.page.saying import say_age, say_number
 
-LINKS: Final = (("Who is told", "/"), ("JSON", "/api/notices"))
+HERE: Final = "./"
+"""Every page is in one place, which may be behind a path of a proxy's: so all that they lead to is relative to it."""
+LINKS: Final = (("Who is told", HERE), ("JSON", "api/notices"))
 
 
 def told_page(told: Told) -> str:
@@ -27,6 +29,7 @@ def told_page(told: Told) -> str:
         section("untold", "Nobody is told", _untold(told)),
         section("channels", "Channels", _channels(told.channels, now)),
         section("failed", "Given up", _failed(told.failed, now)),
+        root=HERE,
     )
 
 
@@ -43,13 +46,14 @@ def button_page(group: str, covers: int, token: str) -> str:
         element("p", "This answers what ", element("strong", group), " stands for, up to the message that brought you "
                 "here. What comes after it is told anew."),
         element("form", hidden, element("button", "I take care of it", type="submit"), method="post",
-                action="/acknowledge"),
+                action="acknowledge"),
+        root=HERE,
     )  # fmt: skip
 
 
 def word_page(title: str, words: str) -> str:
     """One sentence, after the button."""
-    return frame.page(title, (), element("h1", title), element("p", words))
+    return frame.page(title, (), element("h1", title), element("p", words), root=HERE)
 
 
 def _alarm(told: Told) -> Html:

@@ -95,7 +95,7 @@ def _facts(data: MessageData) -> Iterator[str]:
 def _links(data: MessageData, public_url: str) -> Iterator[tuple[str, str]]:
     if data.acknowledge is not None:
         yield "Say that somebody has it in hand (a page with a button)", data.acknowledge.page
-    yield "See what waits", public_url
+    yield "See what waits", f"{public_url.rstrip('/')}/"  # what that page leads to is relative to it
 
 
 def write_age(seconds: int) -> str:

@@ -9,7 +9,7 @@ from services.runtime.page.markup import Content, Html, document, element, fragm
 from services.runtime.page.saying import say_age, say_number
 
 STYLESHEET: Final = Path(__file__).with_name("page.css")
-"""Served as /page.css."""
+"""Served as page.css."""
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
@@ -21,15 +21,15 @@ HEADERS: Final = {
 """Of every answer."""
 
 
-def page(title: str, links: Iterable[tuple[str, str]], *content: Content) -> str:
-    """A whole page. `links`: words and target of each in the navigation."""
+def page(title: str, links: Iterable[tuple[str, str]], *content: Content, root: str = "/") -> str:
+    """A whole page. `links`: words and target of each in the navigation. `root`: from this page to the style sheet."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("title", title),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("link", rel="stylesheet", href="/page.css"),
+        element("link", rel="stylesheet", href=f"{root}page.css"),
     )
     body = element(
         "body",
