@@ -4,12 +4,13 @@ import asyncio
 import base64
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -271,6 +272,35 @@ async def test_a_name_that_changes_to_a_private_address_is_not_followed_there(se
 async def test_a_name_that_nobody_knows(secret: Path) -> None:
     async with WebhookSender(LIMITS, resolver=Names()) as sender:
         assert await sender.send(outgoing("https://desk.example/", secret)) == Retry(Failure.DNS)
+
+
+async def test_names_that_hang_delay_no_other(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    over = threading.Event()
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *arguments: Any, **named: Any) -> Any:
+        if not host.startswith("slow"):
+            return real("127.0.0.1", *arguments, **named)
+        asked.append(host)
+        over.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    limits = replace(LIMITS, seconds=60)
+    try:
+        async with speaking(answering("204 No Content")) as port, WebhookSender(limits) as sender:
+            slow = [outgoing(f"http://slow-{desk}.example:{port}/", secret) for desk in range(40)]
+            tries = [asyncio.create_task(sender.send(one)) for one in (*slow, *slow)]
+            async with asyncio.timeout(20):
+                while len(asked) < len(slow):  # noqa: ASYNC110 - threads ask
+                    await asyncio.sleep(0.005)
+            assert await sender.send(outgoing(f"http://desk.example:{port}/", secret)) == Delivered()
+            assert len(asked) == len(slow)
+            over.set()
+            assert set(await asyncio.gather(*tries)) == {Retry(Failure.DNS)}
+    finally:
+        over.set()
 
 
 LOOPBACKS: Final = (

@@ -14,6 +14,7 @@ from aiohttp.abc import AbstractResolver
 from policy.notify import Webhook
 from services.notifier.sending.answer import judge
 from services.notifier.sending.codes import Failure
+from services.notifier.sending.names import NameThreads
 from services.notifier.sending.networks import Reach, watch_refusals
 from services.notifier.sending.signing import KeyFiles, signed_headers
 from services.notifier.verdict import Outgoing, Refused, Retry, Verdict
@@ -59,7 +60,7 @@ class WebhookSender:
     ) -> None:
         self._limits = limits or WebhookLimits()
         self._tls = ssl.create_default_context(cafile=ca_file)
-        self._resolver = resolver
+        self._resolver = resolver or NameThreads()
         self._keys = KeyFiles()
         self._sessions: dict[_ReachKey, aiohttp.ClientSession] = {}
 
