@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +23,8 @@ from policy.topics import queue_topics, topic_plan
 from schemas.notices import OPERATOR
 from services.console import output
 from services.runtime.exits import DONE, USAGE, CannotRun
+from services.runtime.secret_files import wrong_secrets
 from services.runtime.settings import SharedSettings
-from services.runtime.webhook_keys import WrongKeys, read_keys
 
 PROBE_SECONDS: Final = 60.0
 _KINDS: Final[Mapping[type[Channel], str]] = {Webhook: "webhook", Email: "email", DeskTopic: "kafka"}
@@ -119,17 +119,6 @@ def told(table: DeskTable) -> list[str]:
         for name, notify in whom.items()
         if notify.channels
     ]
-
-
-def wrong_secrets(table: DeskTable) -> Iterator[Problem]:
-    """What is wrong with the secret files that webhooks name. The notifier could not send by them."""
-    notifies = [*(desk.notify for desk in table.desks), table.operator]
-    ways = [way for notify in notifies for way in notify.channels.values() if isinstance(way, Webhook)]
-    for file in dict.fromkeys(way.secret_file for way in ways):
-        try:
-            read_keys(file)
-        except WrongKeys as wrong:
-            yield Problem(str(file), wrong.line, wrong.found, wrong.expected)
 
 
 def times(table: DeskTable) -> list[dict[str, Any]]:

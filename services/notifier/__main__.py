@@ -35,6 +35,7 @@ from services.runtime.kafka import reach
 from services.runtime.log import Event, configure, logger
 from services.runtime.page.access import access
 from services.runtime.rendered import Rendered
+from services.runtime.secret_files import wrong_secrets
 from services.runtime.settings import KafkaSettings, SharedSettings, read
 
 END_S: Final = 10.0
@@ -109,6 +110,13 @@ async def _live(keeper: Keeper, deliverer: Deliverer) -> None:
     await delivering
 
 
+def _require_secrets(configuration: Configuration) -> None:
+    """CannotRun where a secret file is missing or wrong: else the first urgent message would be what finds it."""
+    if wrong := list(wrong_secrets(configuration.desks)):
+        more = f" (and {len(wrong) - 1} more: `referrals check-config` names each)" if wrong[1:] else ""
+        raise exits.CannotRun(f"{wrong[0]}{more}")
+
+
 def main() -> int:
     """Exit codes of contract.md; raises what `services.runtime.exits.run_main` turns into them."""
     configure("notifier")
@@ -121,6 +129,7 @@ def main() -> int:
         configuration = load(shared.config_dir)
     except ConfigurationError as error:
         raise exits.WrongUse(str(error)) from None
+    _require_secrets(configuration)
     return loop.run(_serve(configuration, kafka, settings))
 
 
