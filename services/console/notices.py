@@ -27,8 +27,9 @@ def command(
 ) -> None:
     """Show what nobody has answered, and which channels do not take what they are sent.
 
-    `step` is how far up the desk's ladder; behind the last it repeats. What desks without a channel have is only
-    counted, unless one is named. --json gives the notifier's own document. Exit
+    `step` is how far up the desk's ladder; behind the last it repeats. `told` is who took the newest message to them,
+    and who has not, or not for the whole schedule. What desks without a channel have is only counted, unless one is
+    named. --json gives the notifier's own document. Exit
     code 1 when a ladder was gone through without an answer, an endpoint is disabled, or not all notices are read yet.
 
     Examples:
@@ -65,7 +66,7 @@ def _show(found: dict[str, Any], as_json: bool, *, every: bool) -> None:
         _HEADINGS,
         [
             (group["group"], group["count"], f"{_age(group['since'], now)} ago", _step(group),
-             _until(group["due_at"], now), ", ".join(group["told"]) or "nobody")
+             _until(group["due_at"], now), _told(group))
             for group in found["groups"]
             if group["of"] or every
         ],
@@ -95,6 +96,12 @@ def _step(group: dict[str, Any]) -> str:
     if not group["of"]:
         return "nobody is told"
     return "gone through" if group["exhausted"] else f"{min(group['steps'], group['of'])} of {group['of']}"
+
+
+def _told(group: dict[str, Any]) -> str:
+    not_yet = (f"{channel} (not taken yet)" for channel in group["waiting"])
+    given_up = (f"{channel} (given up)" for channel in group["given_up"])
+    return ", ".join((*group["told"], *not_yet, *given_up)) or "nobody"
 
 
 def _age(since: str | None, now: datetime) -> str:

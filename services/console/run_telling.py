@@ -13,7 +13,9 @@ GROUPS_NAMED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """A group that is open and that nobody has answered, and how far up its desk's ladder it is."""
+    """A group that is open and that nobody has answered, and how far up its desk's ladder it is. `channels`: those to
+    which messages of it went.
+    """
 
     group: str
     desk: str
@@ -23,7 +25,7 @@ class Ladder:
     steps: int
     of: int
     exhausted: bool
-    told: tuple[str, ...]
+    channels: tuple[str, ...]
 
     @property
     def step(self) -> str:
@@ -62,7 +64,7 @@ def read_telling(document: Mapping[str, Any]) -> Telling:
         ladders=tuple(
             Ladder(
                 group["group"], group["desk"], group["type"], group["lane"], group["count"], group["steps"],
-                group["of"], group["exhausted"], tuple(group["told"]),
+                group["of"], group["exhausted"], (*group["told"], *group["waiting"], *group["given_up"]),
             )
             for group in document["groups"]
             if group["of"]
@@ -81,7 +83,7 @@ def climbed(before: Telling | None, now: Telling) -> Iterator[str]:
     steps = {ladder.group: ladder.steps for ladder in before.ladders} if before else {}
     for ladder in now.ladders:
         if ladder.is_silence and steps.get(ladder.group, 0) < ladder.steps <= ladder.of:
-            yield f"{ladder.desk} says nothing: {ladder.step} ({', '.join(ladder.told)}); nobody has answered"
+            yield f"{ladder.desk} says nothing: {ladder.step} ({', '.join(ladder.channels)}); nobody has answered"
 
 
 @dataclass(frozen=True, slots=True)

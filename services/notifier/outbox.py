@@ -135,6 +135,15 @@ def read_group(connection: Connection, group: str) -> list[Any]:
     return list(connection.execute(select(deliveries).where(deliveries.c.group == group)))
 
 
+def read_states(connection: Connection, groups: Collection[str]) -> dict[tuple[str, str], str]:
+    """How every delivery of those groups stands, by group and channel."""
+    if not groups:
+        return {}
+    listed, asked = among(connection, groups)
+    statement = f'SELECT "group", channel, state FROM {deliveries.name} WHERE "group" {listed}'  # noqa: S608 - names of ours
+    return {(group, channel): state for group, channel, state in connection.exec_driver_sql(statement, (asked,))}
+
+
 def read_failed(connection: Connection, limit: int) -> list[Any]:
     """Deliveries that were given up, the newest first: rows of the table."""
     asked = select(deliveries).where(IS_FAILED)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.notifier import outbox
 from services.notifier.whom import Endpoint
 from tests.console_command import Ran, referrals
 from tests.notifier_served import Served, open_groups, served
@@ -22,6 +23,16 @@ async def notifier(tmp_path: Path) -> AsyncIterator[Served]:
 
 async def ran(notifier: Served, *words: str) -> Ran:
     return await asyncio.to_thread(referrals, *words, "--url", notifier.url)
+
+
+async def until_tried(notifier: Served, group: str) -> None:
+    """Its newest message, to each of its channels."""
+
+    def tried() -> bool:
+        with notifier.database.reading() as connection:
+            return all(row.tries for row in outbox.read_group(connection, group))
+
+    await notifier.until(tried)
 
 
 def first_cells(text: str) -> list[str]:
@@ -52,6 +63,7 @@ async def test_json_is_the_notifiers_own_document(notifier: Served) -> None:
 async def test_each_step_is_seen_and_a_ladder_that_was_gone_through_is_found_wrong(notifier: Served) -> None:
     assert "1 of 2" in (await ran(notifier, "notices", "fr")).out
     notifier.pass_time(61)
+    await until_tried(notifier, "fr/all/desk_silent")
     shown = await ran(notifier, "notices", "fr")
     assert "2 of 2" in shown.out
     assert "duty, chief" in shown.out
@@ -72,6 +84,12 @@ async def test_a_disabled_endpoint_is_found_wrong_and_enabled_again(notifier: Se
     assert again.code == 1
     assert (await ran(notifier, "notices", "nl")).code == 0
     assert (await ran(notifier, "notify", "--enable", "nl")).code == 2
+
+
+async def test_who_has_not_taken_a_message_is_not_among_the_told(notifier: Served) -> None:
+    await until_tried(notifier, "de/priority/oldest_waiting")
+    (row,) = (await ran(notifier, "notices", "de")).out.splitlines()[2:3]
+    assert row.rstrip().endswith("  duty (not taken yet)")
 
 
 async def test_an_answer_to_a_desk_is_one_to_each_of_its_groups(notifier: Served) -> None:

@@ -127,6 +127,18 @@ def test_a_burst_is_one_message_then_one_update_a_minute_then_one_end(database: 
     assert desk.deliver() == []
 
 
+def test_how_every_delivery_of_some_groups_stands_is_read_at_once(database: Database) -> None:
+    desk = Desk(database)
+    desk.take(notice(1))
+    desk.deliver()
+    desk.tick(10)
+    with database.reading() as connection:
+        assert outbox.read_states(connection, []) == {}
+        group = "nl/routine/target_missed"
+        stand = {(group, "duty"): outbox.DELIVERED, (group, "chief"): outbox.PENDING}
+        assert outbox.read_states(connection, [group, "nl/urgent/target_missed"]) == stand
+
+
 def test_the_ladder_goes_up_and_repeats_until_somebody_answers(database: Database) -> None:
     desk = Desk(database)
     assert desk.take(notice(1)).steps == {("nl", "1"): 1}

@@ -10,14 +10,17 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from schemas.codes import NoticeType
-from services.notifier import store
+from policy.notify import Rung
+from schemas.codes import Lane, NoticeType
+from services.notifier import claims, store
 from services.notifier.answering import Tokens
+from services.notifier.claims import Settled
 from services.notifier.database import SERVICE, Database
 from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
 from services.notifier.page.office import Office
 from services.notifier.page.routes import routes
+from services.notifier.retry import Decision, Done, GivenUp
 from services.notifier.whom import Endpoint
 from services.runtime.database import connect, migrate
 from services.runtime.page.access import Access
@@ -161,6 +164,24 @@ def test_page_and_api_show_what_nobody_has_answered(client: TestClient) -> None:
     page = client.get("/", headers=BEARER).text
     assert "target missed" in page
     assert "1 of 2" in page
+
+
+def test_told_is_who_took_their_newest_message_and_who_did_not_is_said(client: TestClient, database: Database) -> None:
+    told = whom(nl=notify(Rung(0, ("duty", "chief", "bus")), channels=("duty", "chief", "bus")))
+    came: dict[str, Decision] = {"duty": Done(), "chief": GivenUp("http_4xx"), "bus": Again(NOW_MS, "timeout")}
+    with database.transaction() as connection:
+        Ladders(told, TOKENS).take(connection, [notice(9, NoticeType.URGENT_ARRIVED, lane=Lane.URGENT)], NOW_MS)
+        for channel, decision in came.items():
+            claimed = claims.claim(connection, {Endpoint("nl", channel): 2}, "one", NOW_MS)
+            claims.settle(connection, [Settled(each, decision) for each in claimed], "one", NOW_MS)
+    groups = {each["group"]: each for each in client.get("/api/notices", headers=BEARER).json()["groups"]}
+    urgent = groups["nl/urgent/urgent_arrived"]
+    assert (urgent["told"], urgent["waiting"], urgent["given_up"]) == (["duty"], ["bus"], ["chief"])
+    assert "duty, bus (not taken yet), chief (given up)" in client.get("/", headers=BEARER).text
+    with database.transaction() as connection:
+        Ladders(told, TOKENS).tick(connection, 10, NOW_MS + 86_400_000)
+    groups = {each["group"]: each for each in client.get("/api/notices", headers=BEARER).json()["groups"]}
+    assert groups["nl/urgent/urgent_arrived"]["told"] == []
 
 
 def test_a_test_is_put_into_the_outbox_and_wakes_the_deliverer(client: TestClient, woken: list[Endpoint]) -> None:

@@ -14,7 +14,7 @@ from services.notifier.page.view import look
 from services.runtime.database import connect, migrate
 from tests.notifier_world import NOW_MS, TOKENS, notice, notify, whom
 
-SILENCE = Ladder("fr/all/desk_silent", "fr", "desk_silent", None, 7, 1, 3, exhausted=False, told=("duty",))
+SILENCE = Ladder("fr/all/desk_silent", "fr", "desk_silent", None, 7, 1, 3, exhausted=False, channels=("duty",))
 MISSED = replace(SILENCE, group="fr/urgent/target_missed", type="target_missed", lane="urgent")
 
 
@@ -45,10 +45,11 @@ def test_the_notifiers_own_document_is_added_up_without_those_who_are_told_nothi
     assert (found.unanswered, found.pending) == (1, 1)
     (ladder,) = found.ladders
     assert (ladder.group, ladder.step, ladder.count) == (f"nl/{Lane.ROUTINE}/target_missed", "step 1 of 2", 5)
+    assert ladder.channels == ("duty",)
 
 
 def test_each_step_of_a_silence_is_said_once_and_no_repetition() -> None:
-    second = replace(SILENCE, steps=2, told=("duty", "mail"))
+    second = replace(SILENCE, steps=2, channels=("duty", "mail"))
     assert list(climbed(None, telling(SILENCE, MISSED))) == ["fr says nothing: step 1 of 3 (duty); nobody has answered"]
     assert list(climbed(telling(SILENCE), telling(SILENCE))) == []
     (line,) = climbed(telling(SILENCE), telling(second))

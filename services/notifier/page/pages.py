@@ -102,7 +102,7 @@ def _groups(groups: list[OpenGroup], now: datetime) -> Html:
             _until(each.due_at, now),
             number(each.count),
             _since(each.since, now),
-            ", ".join(each.told) or "-",
+            _told(each),
         )
         for each in groups
     ]
@@ -120,6 +120,12 @@ def _untold(told: Told) -> Html:
         element("details", element("summary", f"{say_number(len(desks))} desks"),
                 table("Open groups of desks without a channel", ("Desk", "Open groups"), rows)),
     )  # fmt: skip
+
+
+def _told(group: OpenGroup) -> str:
+    not_yet = (f"{channel} (not taken yet)" for channel in group.waiting)
+    given_up = (f"{channel} (given up)" for channel in group.given_up)
+    return ", ".join((*group.told, *not_yet, *given_up)) or "-"
 
 
 def _signs(group: OpenGroup) -> Content:

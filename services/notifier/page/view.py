@@ -38,7 +38,9 @@ class OpenGroup(Part):
     of: Annotated[int, Field(description="Steps of the desk's ladder; behind the last it repeats")]
     due_at: str | None
     exhausted: bool
-    told: list[str]
+    told: Annotated[list[str], Field(description="Channels that took the newest message to them")]
+    waiting: Annotated[list[str], Field(description="Channels that have not taken it yet")]
+    given_up: Annotated[list[str], Field(description="Channels that did not take it for the whole schedule")]
 
 
 class Channel(Part):
@@ -84,6 +86,7 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
     """Now; of one desk or of all."""
     with database.reading() as connection:
         kept = store.escalating(connection, desk, MOST)
+        states = outbox.read_states(connection, [each.group.key for each in kept])
         counted = [row for row in store.count_escalating(connection) if desk in (None, row[0])]
         waiting = outbox.waiting(connection)
         disabled = store.read_disabled(connection)
@@ -105,7 +108,7 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
         untold=sum(number for name, _, number in counted if not whom.notify(name).rungs),
         exhausted=sum(number for _, exhausted, number in counted if exhausted),
         pending=sum(channel.pending for channel in channels),
-        groups=[_group(each, whom) for each in kept],
+        groups=[_group(each, whom, states) for each in kept],
         channels=channels,
         failed=[
             Failed(group=row.group, desk=row.desk, channel=row.channel, tries=row.tries, code=row.code,
@@ -116,8 +119,12 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
     )  # fmt: skip
 
 
-def _group(kept: Kept, whom: Whom) -> OpenGroup:
+def _group(kept: Kept, whom: Whom, states: Mapping[tuple[str, str], str]) -> OpenGroup:
     group = kept.group
+
+    def those(state: str) -> list[str]:
+        return [channel for channel in group.addressed if states.get((group.key, channel)) == state]
+
     return OpenGroup(
         group=group.key,
         desk=group.desk,
@@ -131,7 +138,9 @@ def _group(kept: Kept, whom: Whom) -> OpenGroup:
         of=len(whom.notify(group.desk).rungs),
         due_at=None if kept.due_ms is None else broker_time(kept.due_ms),
         exhausted=group.exhausted,
-        told=list(group.addressed),
+        told=those(outbox.DELIVERED),
+        waiting=those(outbox.PENDING),
+        given_up=those(outbox.FAILED),
     )
 
 
