@@ -144,9 +144,11 @@ def read_states(connection: Connection, groups: Collection[str]) -> dict[tuple[s
     return {(group, channel): state for group, channel, state in connection.exec_driver_sql(statement, (asked,))}
 
 
-def read_failed(connection: Connection, limit: int) -> list[Any]:
-    """Deliveries that were given up, the newest first: rows of the table."""
+def read_failed(connection: Connection, desk: str | None, limit: int) -> list[Any]:
+    """Deliveries that were given up, of one desk or of all, the newest first: rows of the table."""
     asked = select(deliveries).where(IS_FAILED)
+    if desk is not None:
+        asked = asked.where(deliveries.c.desk == desk)
     return list(connection.execute(asked.order_by(deliveries.c.settled_ms.desc()).limit(limit)))
 
 

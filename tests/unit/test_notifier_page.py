@@ -18,9 +18,12 @@ from services.notifier.claims import Settled
 from services.notifier.database import SERVICE, Database
 from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
+from services.notifier.page import view
 from services.notifier.page.office import Office
+from services.notifier.page.pages import told_page
 from services.notifier.page.routes import routes
-from services.notifier.retry import Decision, Done, GivenUp
+from services.notifier.page.view import look
+from services.notifier.retry import Again, Decision, Done, GivenUp
 from services.notifier.whom import Endpoint
 from services.runtime.database import connect, migrate
 from services.runtime.page.access import Access
@@ -182,6 +185,32 @@ def test_told_is_who_took_their_newest_message_and_who_did_not_is_said(client: T
         Ladders(told, TOKENS).tick(connection, 10, NOW_MS + 86_400_000)
     groups = {each["group"]: each for each in client.get("/api/notices", headers=BEARER).json()["groups"]}
     assert groups["nl/urgent/urgent_arrived"]["told"] == []
+
+
+def test_each_desk_of_which_nobody_is_told_is_counted_whole_however_many_groups_there_are(database: Database) -> None:
+    desks = [f"d{n}" for n in range(300)]
+    kinds = (NoticeType.TARGET_MISSED, NoticeType.OLDEST_WAITING, NoticeType.EXPIRING_SOON, NoticeType.DESK_SILENT)
+    with database.transaction() as connection:
+        Ladders(whom(), TOKENS).take(connection, [notice(9, kind, desk) for desk in desks for kind in kinds], NOW_MS)
+    told = look(database, whom(nl=notify()), Figures(), NOW_MS)
+    assert len(told.groups) < told.untold == 1_200
+    assert told.untold_of == dict.fromkeys(desks, 4)
+    assert ">300 desks<" in told_page(told)
+
+
+def test_what_one_desk_gave_up_is_not_hidden_by_what_others_did(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "MOST", 1)
+    told = whom(nl=notify(), fr=notify())
+    for later, desk in enumerate(("nl", "fr")):
+        with database.transaction() as connection:
+            Ladders(told, TOKENS).take(connection, [notice(9, desk=desk)], NOW_MS)
+            claimed = claims.claim(connection, {Endpoint(desk, "duty"): 2}, "one", NOW_MS)
+            settled = [Settled(each, GivenUp("timeout")) for each in claimed]
+            claims.settle(connection, settled, "one", NOW_MS + later)
+    (failed,) = client.get("/api/notices?desk=nl", headers=BEARER).json()["failed"]
+    assert failed["desk"] == "nl"
 
 
 def test_a_test_is_put_into_the_outbox_and_wakes_the_deliverer(client: TestClient, woken: list[Endpoint]) -> None:

@@ -1,6 +1,5 @@
 """The page: open escalations, endpoints, what was given up; and the page with the button that a mail leads to."""
 
-from collections import Counter
 from datetime import datetime
 from typing import Final
 
@@ -111,7 +110,7 @@ def _groups(groups: list[OpenGroup], now: datetime) -> Html:
 
 def _untold(told: Told) -> Html:
     """By desk: which one it is matters, and what they are is on the ledger's page."""
-    desks = Counter(each.desk for each in told.groups if not each.of)
+    desks = told.untold_of
     if not desks:
         return element("p", "Of every open group somebody is told.", class_="absent")
     rows = [row(desk, number(groups)) for desk, groups in sorted(desks.items())]

@@ -1,5 +1,6 @@
 """What page and API show, as values: the API's document is what the page is made of."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -75,6 +76,7 @@ class Told(Part):
     lag_records: int
     unanswered: Annotated[int, Field(description="Open groups that nobody has answered")]
     untold: Annotated[int, Field(description="Those of them of which nobody is told: their desks have no channel")]
+    untold_of: Annotated[dict[str, int], Field(description="The same by desk: all of them, also what `groups` has not")]
     exhausted: int
     pending: int
     groups: list[OpenGroup]
@@ -90,10 +92,14 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
         counted = [row for row in store.count_escalating(connection) if desk in (None, row[0])]
         waiting = outbox.waiting(connection)
         disabled = store.read_disabled(connection)
-        failed = outbox.read_failed(connection, MOST)
+        failed = outbox.read_failed(connection, desk, MOST)
     with figures.lock:
         active, caught_up, lag = figures.active, figures.caught_up, figures.lag_records
         delivered = dict(figures.deliveries)
+    untold = Counter[str]()
+    for name, _, number in counted:
+        if not whom.notify(name).rungs:
+            untold[name] += number
     channels = [
         _channel(endpoint, kind_of(channel), waiting, disabled.get(endpoint) == fingerprint(channel), delivered)
         for endpoint, channel in whom.endpoints().items()
@@ -105,7 +111,8 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
         caught_up=caught_up,
         lag_records=lag,
         unanswered=sum(number for _, _, number in counted),
-        untold=sum(number for name, _, number in counted if not whom.notify(name).rungs),
+        untold=untold.total(),
+        untold_of=untold,
         exhausted=sum(number for _, exhausted, number in counted if exhausted),
         pending=sum(channel.pending for channel in channels),
         groups=[_group(each, whom, states) for each in kept],
@@ -114,7 +121,6 @@ def look(database: Database, whom: Whom, figures: Figures, now_ms: int, desk: st
             Failed(group=row.group, desk=row.desk, channel=row.channel, tries=row.tries, code=row.code,
                    at=broker_time(row.settled_ms))
             for row in failed
-            if desk in (None, row.desk)
         ],
     )  # fmt: skip
 
