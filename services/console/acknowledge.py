@@ -1,7 +1,6 @@
 """`referrals acknowledge`: somebody has it in hand."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -22,7 +21,7 @@ def command(
     """Say that somebody has it in hand, so that nobody else is told.
 
     Of a desk's groups each is answered as `referrals notices` shows it at that moment; what comes afterwards is told
-    anew. Exit code 1 when one is over or cannot be answered so.
+    anew. Exit code 1 when one is over or cannot be answered so, 2 for a desk that the notifier does not know.
 
     Examples:
 
@@ -35,8 +34,7 @@ def command(
     elif covers is not None:
         raise WrongUse("--covers: the number of one group's notice; name the group, as `referrals notices` shows it")
     else:
-        found = api.ask(f"/api/notices?desk={quote(what)}").document
-        asked = {group["group"]: group["covers"] for group in found["groups"]}
+        asked = {group["group"]: group["covers"] for group in api.notices(what)["groups"]}
     wrong = 0
     for group, through in asked.items():
         answered = api.ask("/acknowledge", {"group": group} | ({} if through is None else {"covers": through}))

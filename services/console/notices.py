@@ -3,7 +3,6 @@
 import time
 from datetime import datetime
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
@@ -30,7 +29,8 @@ def command(
     `step` is how far up the desk's ladder; behind the last it repeats. `told` is who took the newest message to them,
     and who has not, or not for the whole schedule. What desks without a channel have is only counted, unless one is
     named. --json gives the notifier's own document. Exit
-    code 1 when a ladder was gone through without an answer, an endpoint is disabled, or not all notices are read yet.
+    code 1 when a ladder was gone through without an answer, an endpoint is disabled, or not all notices are read yet;
+    2 for a desk that the notifier does not know.
 
     Examples:
 
@@ -39,10 +39,9 @@ def command(
       referrals notices --json | jq '.groups[] | select(.exhausted) | .group'
     """
     api = notifier_api(url, token_file)
-    path = "/api/notices" + (f"?desk={quote(desk)}" if desk else "")
     try:
         while True:
-            found = api.ask(path).document
+            found = api.notices(desk)
             _show(found, as_json, every=every or desk is not None)
             if not watch:
                 break

@@ -5,10 +5,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import typer
 
+from services.console import output
 from services.runtime.exits import CannotRun, WrongUse
 
 ANSWER_SECONDS: Final = 10.0
@@ -62,6 +63,13 @@ class NotifierApi:
         except ValueError:
             raise CannotRun(f"the notifier at {self.url} answers with {answer.status}, and not as one does") from None
         return Answered(answer.status, found)
+
+    def notices(self, desk: str | None = None) -> dict[str, Any]:
+        """What nobody has answered, of one desk or of all. WrongUse for a desk that the notifier does not know."""
+        answered = self.ask("/api/notices" if desk is None else f"/api/notices?desk={quote(desk)}")
+        if answered.status != http.client.OK:
+            raise WrongUse(f"{output.printable(desk or '')}: {answered.document['message']}")
+        return answered.document
 
 
 def notifier_api(url: str, token_file: Path | None) -> NotifierApi:

@@ -69,6 +69,11 @@ def count_escalating(connection: Connection) -> list[tuple[str, bool, int]]:
     return [tuple(row) for row in connection.execute(asked.group_by(groups.c.desk, groups.c.exhausted))]
 
 
+def has_groups(connection: Connection, desk: str) -> bool:
+    """Whether anything is kept of it, open or over."""
+    return connection.scalar(select(groups.c.key).where(groups.c.desk == desk).limit(1)) is not None
+
+
 def ended_before(connection: Connection, before_ms: int, limit: int) -> list[str]:
     """Groups that ended so long ago."""
     return list(connection.scalars(select(groups.c.key).where(groups.c.ended_ms < before_ms).limit(limit)))

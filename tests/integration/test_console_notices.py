@@ -103,6 +103,12 @@ async def test_an_answer_to_a_desk_is_one_to_each_of_its_groups(notifier: Served
     assert "nothing" in nothing.err
 
 
+@pytest.mark.parametrize("words", [("notices", "nll"), ("acknowledge", "nll"), ("notify", "--test", "nll")])
+async def test_a_desk_that_nobody_knows_is_wrong_use(notifier: Served, words: tuple[str, ...]) -> None:
+    shown = await ran(notifier, *words)
+    assert (shown.code, shown.out, shown.err) == (2, "", "wrong use: nll: No such desk.\n")
+
+
 async def test_an_answer_to_a_group_covers_what_it_says_and_no_more(notifier: Served) -> None:
     ahead = await ran(notifier, "acknowledge", "fr/all/desk_silent", "--covers", "900")
     assert ahead.code == 1

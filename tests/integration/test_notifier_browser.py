@@ -35,7 +35,7 @@ async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(tmp_path: 
             (PHONE, "dark", LINK),
             (DESKTOP, "dark", "/"),
             (DESKTOP, "light", LINK),
-            (DESKTOP, "light", "/?desk=be"),
+            (DESKTOP, "light", "/?desk=de"),
         ):
             await require_sound(browser, f"{notifier.url}{path}", width, scheme)
 

@@ -163,10 +163,31 @@ def test_page_and_api_show_what_nobody_has_answered(client: TestClient) -> None:
     (group,) = document["groups"]
     assert (group["group"], group["covers"], group["steps"], group["of"]) == (GROUP, 7, 1, 2)
     assert {channel["channel"]: channel["pending"] for channel in document["channels"]} == {"duty": 1, "chief": 0}
-    assert client.get("/api/notices?desk=be", headers=BEARER).json()["groups"] == []
     page = client.get("/", headers=BEARER).text
     assert "target missed" in page
     assert "1 of 2" in page
+
+
+@pytest.mark.parametrize("desk", ["nll", ""])
+def test_a_desk_that_nobody_knows_is_not_one_of_which_nothing_is_open(client: TestClient, desk: str) -> None:
+    found = client.get(f"/api/notices?desk={desk}", headers=BEARER)
+    assert (found.status_code, found.json()) == (404, {"desk": desk, "message": "No such desk."})
+    assert client.get(f"/?desk={desk}", headers=BEARER).status_code == 404
+    answered = client.post("/acknowledge", json={"group": f"{desk}/routine/target_missed"}, headers=BEARER)
+    assert (answered.status_code, answered.json()["message"]) == (404, "No such desk.")
+
+
+def test_a_desk_that_was_taken_out_of_the_configuration_is_reached_while_something_of_it_is_kept(
+    database: Database, client: TestClient
+) -> None:
+    with database.transaction() as connection:
+        Ladders(whom(), TOKENS).take(connection, [notice(9, desk="be")], NOW_MS)
+    (group,) = client.get("/api/notices?desk=be", headers=BEARER).json()["groups"]
+    assert client.post("/acknowledge", json={"group": group["group"]}, headers=BEARER).status_code == 200
+    assert client.get("/api/notices?desk=be", headers=BEARER).json()["groups"] == []
+    assert client.get("/?desk=be", headers=BEARER).status_code == 200
+    tested = client.post("/api/test", json={"desk": "be"}, headers=BEARER)
+    assert (tested.status_code, tested.json()["message"]) == (404, "No channel is configured for be: nobody is told.")
 
 
 def test_told_is_who_took_their_newest_message_and_who_did_not_is_said(client: TestClient, database: Database) -> None:

@@ -34,12 +34,24 @@ class Office:
     wake: Callable[[Iterable[Endpoint]], None]
     look: Callable[[], None]
 
+    def unknown(self, desk: str) -> Said | None:
+        """What is said of a desk that nobody knows. One that was taken out of the configuration is known for as long
+        as something is kept of it.
+        """
+        if desk in self.ladders.whom.by_desk:
+            return None
+        with self.database.reading() as connection:
+            known = store.has_groups(connection, desk)
+        return None if known else _said(HTTPStatus.NOT_FOUND, "No such desk.", desk=desk)
+
     def acknowledge(self, group: str, covers: int | None) -> Said:
         """Somebody has it in hand, up to a notice; without a number up to the newest."""
         with self.database.transaction() as connection:
             came = self.ladders.answer(connection, group, covers, _now_ms())
         if came is None:
-            return _said(HTTPStatus.NOT_FOUND, "There is no such group, or it ended long ago.", group=group)
+            return self.unknown(group.partition("/")[0]) or _said(
+                HTTPStatus.NOT_FOUND, "There is no such group, or it ended long ago.", group=group
+            )
         answer, through = came
         if answer is Answer.TAKEN:
             with self.figures.lock:
@@ -52,8 +64,8 @@ class Office:
     def test(self, desk: str) -> Said:
         """A marked message to each channel of the desk, through the outbox like any other."""
         if not self.ladders.whom.notify(desk).channels:
-            words = f"No channel is configured for {desk}: nobody is told." if self._knows(desk) else "No such desk."
-            return _said(HTTPStatus.NOT_FOUND, words, desk=desk)
+            words = f"No channel is configured for {desk}: nobody is told."
+            return self.unknown(desk) or _said(HTTPStatus.NOT_FOUND, words, desk=desk)
         with self.database.transaction() as connection:
             endpoints = self.ladders.test(connection, desk, _now_ms())
         self.wake(endpoints)
@@ -79,9 +91,6 @@ class Office:
             return _said(HTTPStatus.NOT_FOUND, "That endpoint is not disabled.", desk=desk, channel=channel)
         self.look()
         return _said(HTTPStatus.OK, "It is tried again.", desk=desk, channel=channel)
-
-    def _knows(self, desk: str) -> bool:
-        return desk in self.ladders.whom.by_desk
 
 
 _ANSWERS = {

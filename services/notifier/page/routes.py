@@ -65,10 +65,18 @@ def routes(office: Office, tokens: Tokens, access: Access) -> Sequence[BaseRoute
         desk = request.query_params.get("desk")
         return look(office.database, office.ladders.whom, office.figures, int(time.time() * 1000), desk)
 
+    def unknown(request: Request) -> Said | None:
+        desk = request.query_params.get("desk")
+        return None if desk is None else office.unknown(desk)
+
     def page(request: Request) -> Response:
+        if (said := unknown(request)) is not None:
+            return _word(said.status, "No such desk", "Neither the configuration has it nor anything that is kept.")
         return HTMLResponse(told_page(now(request)))
 
     def notices(request: Request) -> Response:
+        if (said := unknown(request)) is not None:
+            return _answered(said)
         return Response(now(request).model_dump_json(), media_type="application/json")
 
     def tested(request: Request) -> Response:
