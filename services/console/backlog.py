@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from services.console import output
+from services.console.token_file import token_of
 from services.runtime.exits import DONE, FOUND, CannotRun, WrongUse
 
 ANSWER_SECONDS: Final = 10.0
@@ -26,7 +27,9 @@ def command(
     desk: Annotated[str | None, typer.Argument(help="Only this desk.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every 5 seconds, until Ctrl-C.")] = False,
     url: Annotated[str, typer.Option(help="Where the ledger answers.")] = "http://127.0.0.1:9465",
-    token_file: Annotated[Path | None, typer.Option(help="File with the token that the ledger asks for.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the token that the ledger asks for.")
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Show what nobody has looked at, by desk and lane.
@@ -41,7 +44,7 @@ def command(
       referrals backlog nl --watch
       referrals backlog --json | jq '[.desks[].lanes[].overdue] | add'
     """
-    token = _token(token_file)
+    token = token_of(token_file, "--token-file")
     try:
         while True:
             found = _ask(url, token)
@@ -52,15 +55,6 @@ def command(
     except KeyboardInterrupt:
         pass
     raise typer.Exit(DONE if found["current"] and not found["in_doubt"] else FOUND)
-
-
-def _token(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"--token-file {file}: cannot be read ({type(error).__name__})") from None
 
 
 def _ask(url: str, token: str | None) -> dict[str, Any]:

@@ -10,13 +10,17 @@ from urllib.parse import quote, urlsplit
 import typer
 
 from services.console import output
+from services.console.token_file import token_of
 from services.runtime.exits import CannotRun, WrongUse
 
 ANSWER_SECONDS: Final = 10.0
 DEFAULT_URL: Final = "http://127.0.0.1:9466"
 
 Url = Annotated[str, typer.Option("--url", help="Where the notifier answers.")]
-TokenFile = Annotated[Path | None, typer.Option("--token-file", help="File with the token that the notifier asks for.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", help="File whose first line is the token that the notifier asks for."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,5 @@ class NotifierApi:
 
 
 def notifier_api(url: str, token_file: Path | None) -> NotifierApi:
-    """By a command's options. WrongUse where the file cannot be read."""
-    if token_file is None:
-        return NotifierApi(url, None)
-    try:
-        return NotifierApi(url, token_file.read_text("utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"--token-file {token_file}: cannot be read ({type(error).__name__})") from None
+    """By a command's options. WrongUse where no token is in the file."""
+    return NotifierApi(url, token_of(token_file, "--token-file"))

@@ -11,7 +11,7 @@ from services.console.cluster import METADATA_SECONDS, admin, broker_errors
 from services.console.run_backlog import Backlog, read_backlog
 from services.console.run_port import ServicePort, reachable
 from services.console.run_settings import RunSettings
-from services.runtime.exits import WrongUse
+from services.console.token_file import token_of
 from services.runtime.kafka import KafkaSettings
 
 SLOT_SECONDS: Final = 5
@@ -40,18 +40,8 @@ class LedgerPort(ServicePort):
 
 def ledger_port(settings: RunSettings, port: int) -> LedgerPort:
     """Of these settings. WrongUse where the file with the token cannot be read: the ledger would refuse it too."""
-    token = read_token(settings.ledger_token_file, "REFERRAL_LEDGER_TOKEN_FILE")
+    token = token_of(settings.ledger_token_file, "REFERRAL_LEDGER_TOKEN_FILE")
     return LedgerPort(reachable(settings.ledger_host), port, token)
-
-
-def read_token(file: Path | None, setting: str) -> str | None:
-    """A service's token, from the file that the setting names. WrongUse where it cannot be read."""
-    try:
-        return None if file is None else file.read_text("utf-8").splitlines()[0].strip()
-    except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise WrongUse(
-            f"{setting}: {file} cannot be read ({type(error).__name__}); expected a file whose first line is the token"
-        ) from None
 
 
 def ledger_environment(environment: Mapping[str, str], cluster_id: str, directory: Path) -> dict[str, str]:

@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 from policy.configuration import Configuration
 from policy.notify import Notify, Webhook
 from schemas.notices import OPERATOR
-from services.console.run_ledger import DATABASE, read_token
+from services.console.run_ledger import DATABASE
 from services.console.run_port import ANSWER_SECONDS, ServicePort, reachable
 from services.console.run_settings import RunSettings
 from services.console.run_telling import Telling, read_telling
+from services.console.token_file import token_of
 from services.runtime.exits import WrongUse
 from services.runtime.ports import LOOPBACK
 
@@ -49,7 +50,7 @@ class NotifierPort(ServicePort):
 
 def notifier_port(settings: RunSettings, port: int) -> NotifierPort:
     """Of these settings. WrongUse where the file with the token cannot be read."""
-    token = read_token(settings.notifier_token_file, "REFERRAL_NOTIFIER_TOKEN_FILE")
+    token = token_of(settings.notifier_token_file, "REFERRAL_NOTIFIER_TOKEN_FILE")
     return NotifierPort(reachable(settings.notifier_host), port, token)
 
 

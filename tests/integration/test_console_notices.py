@@ -134,12 +134,16 @@ async def test_a_test_says_of_each_channel_what_came_back(notifier: Served) -> N
 
 
 async def test_a_token_that_is_asked_for_is_taken_from_a_file(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    """Of its first line, as the notifier reads its own."""
+    (tmp_path / "token").write_text(f"{TOKEN}\na note beside it\n")
     async with served(tmp_path, TOKEN) as notifier:
         without = await ran(notifier, "notices")
         assert without.code == 2
         assert "--token-file" in without.err
         assert (await ran(notifier, "notices", "--token-file", str(tmp_path / "token"))).code == 0
+        (tmp_path / "token").write_text("\n")
+        empty = await ran(notifier, "notices", "--token-file", str(tmp_path / "token"))
+        assert (empty.code, "is empty; expected a file whose first line is the token" in empty.err) == (2, True)
 
 
 def test_where_no_notifier_answers_it_is_said_how_to_start_one() -> None:

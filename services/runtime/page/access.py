@@ -49,6 +49,14 @@ def access(host: str, token_file: Path | None, prefix: str) -> Access:
     return Access(None)
 
 
+def read_token(file: Path) -> str:
+    """The token in a file: what its first line holds, for who asks for it and for who shows it. Empty where there is
+    none. Raises OSError and UnicodeDecodeError.
+    """
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return lines[0].strip() if lines else ""
+
+
 def is_loopback(host: str) -> bool:
     """True where only this machine is."""
     if host.lower() == "localhost":
@@ -61,11 +69,10 @@ def is_loopback(host: str) -> bool:
 
 def _read(path: Path, prefix: str) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        token = read_token(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = type(error).__name__
         raise WrongUse(f"{prefix}TOKEN_FILE: cannot be read as UTF-8 text ({reason})") from None
-    token = lines[0].strip() if lines else ""
     if len(token) < SHORTEST:
         raise WrongUse(
             f"{prefix}TOKEN_FILE: its first line has {len(token)} characters, expected a token of at least "
