@@ -18,7 +18,7 @@ from services.notifier.ladders import Ladders
 from services.notifier.notice import Notice
 from services.notifier.page.office import Office
 from services.notifier.page.routes import routes
-from services.notifier.verdict import Delivered, Outgoing, Refused, Verdict
+from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Verdict
 from services.notifier.whom import Endpoint, fingerprint
 from services.runtime.database import connect, migrate
 from services.runtime.http import serve
@@ -27,10 +27,13 @@ from tests.notifier_world import NOW_MS, TOKENS, Recorder, hook, notice, notify,
 
 DEAF = "de"
 """A desk whose endpoint takes nothing."""
+GONE = "it"
+"""A desk whose endpoint says that it is gone."""
 WHOM = whom(
     nl=notify(),
     fr=notify(Rung(0, ("duty",)), Rung(60, ("duty", "chief"))),
     de=notify(Rung(0, ("duty",)), channels=("duty",)),
+    it=notify(Rung(0, ("duty",)), channels=("duty",)),
 )
 
 
@@ -65,12 +68,14 @@ class Served:
 
 
 def _answer(outgoing: Outgoing) -> Verdict:
+    if outgoing.desk == GONE:
+        return Gone("http_410")
     return Refused("http_4xx") if outgoing.desk == DEAF else Delivered()
 
 
 @asynccontextmanager
 async def served(directory: Path, token: str | None = None) -> AsyncIterator[Served]:
-    """Desks nl, fr and de are told, and no other."""
+    """Desks nl, fr, de and it are told, and no other."""
     engine = connect(f"sqlite:///{directory}/notifier.db")
     migrate(engine, SERVICE)
     database, figures = Database(engine), Figures()

@@ -10,6 +10,7 @@ from services.console.notifier_api import DEFAULT_URL, NotifierApi, TokenFile, U
 from services.runtime.exits import DONE, FOUND, WrongUse
 
 LOOK_SECONDS: Final = 0.2
+DISABLED: Final = "disabled"
 
 
 def command(
@@ -24,8 +25,8 @@ def command(
 ) -> None:
     """Test the channels of a desk, or enable an endpoint that was disabled.
 
-    A test goes through the notifier's outbox like any message, and says of itself that it is one. Exit code 1 when a
-    channel did not take it.
+    A test goes through the notifier's outbox like any message, and says of itself that it is one. A channel that is
+    disabled is sent nothing: the test waits until it is enabled. Exit code 1 when a channel did not take it.
 
     Examples:
 
@@ -46,11 +47,15 @@ def command(
             ("channel", "kind", "result", "tries", "code"),
             [(each["channel"], each["kind"], _result(each), each["tries"], each["code"]) for each in channels],
         )
+    for each in channels:
+        if _result(each) == DISABLED:
+            endpoint = f"{output.printable(test)}/{each['channel']}"
+            output.note(f"{endpoint} said that it is gone: `referrals notify --enable {endpoint}` tries it again")
     raise typer.Exit(DONE if all(each["state"] == "delivered" for each in channels) else FOUND)
 
 
 def _test(api: NotifierApi, desk: str, timeout_s: float) -> list[dict[str, Any]]:
-    """Until each channel has taken it or been tried, or the time is over."""
+    """Until each channel has taken it or been tried, or is known to be disabled, or the time is over."""
     answered = api.ask("/api/test", {"desk": desk})
     if answered.status != 200:
         raise WrongUse(f"{output.printable(desk)}: {answered.document['message']}")
@@ -58,7 +63,7 @@ def _test(api: NotifierApi, desk: str, timeout_s: float) -> list[dict[str, Any]]
     deadline = time.monotonic() + timeout_s
     while True:
         found: list[dict[str, Any]] = api.ask(f"/api/test/{desk}").document["channels"]
-        settled = all(each["state"] != "pending" or each["code"] for each in found)
+        settled = all(each["state"] != "pending" or each["code"] or each["disabled"] for each in found)
         if (settled and {each["channel"]: each["sequence"] for each in found} == sequence) or (
             time.monotonic() > deadline
         ):
@@ -78,4 +83,6 @@ def _enable(api: NotifierApi, endpoint: str) -> int:
 def _result(channel: dict[str, Any]) -> str:
     if channel["state"] != "pending":
         return str(channel["state"])
+    if channel["disabled"]:
+        return DISABLED
     return "not taken, tried again later" if channel["tries"] else "not tried yet"

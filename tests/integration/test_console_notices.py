@@ -133,6 +133,14 @@ async def test_a_test_says_of_each_channel_what_came_back(notifier: Served) -> N
     assert (await ran(notifier, "notify")).code == 2
 
 
+async def test_a_test_of_a_disabled_endpoint_says_so_and_how_it_is_enabled(notifier: Served) -> None:
+    for tries in (1, 0):  # the first is what disables it; the second waits until it is enabled
+        shown = await ran(notifier, "notify", "--test", "it")
+        assert (shown.code, shown.out.splitlines()[2].split()[:4]) == (1, ["duty", "webhook", "disabled", str(tries)])
+        assert "it/duty said that it is gone: `referrals notify --enable it/duty` tries it again" in shown.err
+    assert (await ran(notifier, "notify", "--test", "it", "--json")).document()["channels"][0]["disabled"]
+
+
 async def test_a_token_that_is_asked_for_is_taken_from_a_file(tmp_path: Path) -> None:
     """Of its first line, as the notifier reads its own."""
     (tmp_path / "token").write_text(f"{TOKEN}\na note beside it\n")

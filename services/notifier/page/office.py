@@ -12,7 +12,7 @@ from services.notifier.database import Database
 from services.notifier.figures import Figures
 from services.notifier.ladder import Answer
 from services.notifier.ladders import Ladders
-from services.notifier.whom import Endpoint, kind_of
+from services.notifier.whom import Endpoint, fingerprint, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,14 @@ class Office:
         return self.tested(desk)
 
     def tested(self, desk: str) -> Said:
-        """What came of the newest test so far."""
+        """What came of the newest test so far. What is disabled gets none until it is enabled."""
         channels = self.ladders.whom.notify(desk).channels
         with self.database.reading() as connection:
+            disabled = store.read_disabled(connection)
             found = [
                 {"channel": name, "kind": kind_of(channel), "sequence": row.number, "state": row.state,
-                 "tries": row.tries, "code": row.code}
+                 "tries": row.tries, "code": row.code,
+                 "disabled": disabled.get(Endpoint(desk, name)) == fingerprint(channel)}
                 for name, channel in channels.items()
                 for row in outbox.read_group(connection, tried_group(desk, name))
             ]  # fmt: skip
