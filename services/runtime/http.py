@@ -81,6 +81,8 @@ def application(
 
     async def metrics(request: Request) -> Response:
         if isinstance(registry, Rendered):
+            if registry.too_old:
+                return PlainTextResponse("not rendered for long: the log says why (rendering_failed)\n", 500)
             return Response(registry.text, headers={"content-type": registry.content_type})
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})

@@ -58,6 +58,7 @@ class Event(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     DATABASE_FAILED = "database_failed"
     FORGOTTEN = "forgotten"
+    RENDERING_FAILED = "rendering_failed"
     FOREIGN_LOG = "foreign_log"
 
 

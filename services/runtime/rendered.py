@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from services.runtime.exposition import Exposition
+from services.runtime.log import Event, logger, places
 
 LOOK_S: Final = 0.1
 """Pauses for at least so long, and for as long as the last rendering took of a processor where the process has nothing
@@ -16,6 +17,10 @@ LONGEST_S: Final = 5.0
 """But never longer."""
 STALE_S: Final = 5.0
 """What depends on the clock alone is rendered anew after so long, though nothing changed."""
+TOO_OLD_S: Final = 60.0
+"""A text that has stood for so long is of a time gone by: there is none then, and a scrape fails."""
+
+log = logger()
 
 
 class Rendered:
@@ -29,6 +34,7 @@ class Rendered:
         self._rendered_version = -1
         self._rendered_at = 0.0
         self._used_s = time.process_time()
+        self._written_at = 0.0
         self.pause_s = LOOK_S
         self.text = b""
         self.render()
@@ -40,16 +46,26 @@ class Rendered:
         self._rendered_version = self._version()
         before_s = time.thread_time()
         self.text = self._exposition.write()
+        self._written_at = time.monotonic()
         cost_s = time.thread_time() - before_s
         self._used_s = time.process_time()
         self.pause_s = pause_s(cost_s, worked_s / since_s)
 
+    @property
+    def too_old(self) -> bool:
+        """Whether the text must not be served any more, whatever keeps a new one from being made."""
+        return time.monotonic() - self._written_at > TOO_OLD_S
+
     async def keep(self) -> None:
-        """Render whenever something changed, and now and then; until cancelled."""
+        """Render whenever something changed, and now and then; until cancelled. What failed is tried again."""
         while True:
             await asyncio.sleep(self.pause_s)
             if self._version() != self._rendered_version or time.monotonic() - self._rendered_at > STALE_S:
-                await asyncio.to_thread(self.render)
+                try:
+                    await asyncio.to_thread(self.render)
+                except Exception as error:  # noqa: BLE001 - or nothing would be rendered ever again, and nobody know
+                    log.error(Event.RENDERING_FAILED, error=error, places=places(error.__traceback__))
+                    self.pause_s = LONGEST_S
 
 
 def pause_s(cost_s: float, busy: float) -> float:

@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from services.runtime import rendered
 from services.runtime.exits import CannotRun
 from services.runtime.http import serve
+from services.runtime.rendered import Rendered
 
 
 def ready() -> tuple[bool, Mapping[str, Any]]:
@@ -44,6 +46,16 @@ async def test_prometheus_gets_the_openmetrics_it_asks_for() -> None:
         answer = await get(f"{server.url}/metrics", "application/openmetrics-text; version=1.0.0")
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert answer.text.endswith("# EOF\n")
+
+
+async def test_metrics_not_rendered_for_long_are_a_500_until_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Rendered(CollectorRegistry(), lambda: 0)
+    async with serve(kept, ready, "127.0.0.1", 0) as server:
+        assert (await get(f"{server.url}/metrics")).status_code == 200
+        with monkeypatch.context() as later:
+            later.setattr(rendered, "TOO_OLD_S", -1.0)
+            assert (await get(f"{server.url}/metrics")).status_code == 500
+        assert (await get(f"{server.url}/metrics")).status_code == 200
 
 
 async def test_a_live_service_that_is_not_ready_says_both() -> None:
