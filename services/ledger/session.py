@@ -129,7 +129,7 @@ class Session:
             begun_s = time.monotonic()
             self._apply(found)
             self._at_once = at_once(self._at_once, found.records, time.monotonic() - begun_s)
-            self._due["renew"] = time.monotonic() + RENEW_S
+            self._due["renew"] = begun_s + RENEW_S
         if self._is_due("sweep", SWEEP_S):
             self._sweep()
             self._look_round()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,13 +203,22 @@ def _end_stalled(connection: Connection, lease: Table) -> None:
 def writing(engine: Engine, lease: Table, epoch: int, now_ms: int) -> Iterator[Connection]:
     """A transaction that only the holder of the lease can make; its first statement renews it. Raises Deposed.
 
-    The row is also the lock under which everything is written: no path of the holder's can overtake another.
+    The row is also the lock under which everything is written: no path of the holder's can overtake another. What takes
+    long renews once more at its end, or little would be left of the lease when the lock is given up.
     """
+    begun_s = time.monotonic()
     with engine.begin() as connection:
-        renewed = connection.execute(lease.update().where(lease.c.epoch == epoch).values(until_ms=now_ms + LEASE_MS))
-        if not renewed.rowcount:
-            raise Deposed
+        _renew(connection, lease, epoch, now_ms)
         yield connection
+        taken_ms = int((time.monotonic() - begun_s) * 1000)
+        if taken_ms > LEASE_MS / 5:
+            _renew(connection, lease, epoch, now_ms + taken_ms)
+
+
+def _renew(connection: Connection, lease: Table, epoch: int, now_ms: int) -> None:
+    renewed = connection.execute(lease.update().where(lease.c.epoch == epoch).values(until_ms=now_ms + LEASE_MS))
+    if not renewed.rowcount:
+        raise Deposed
 
 
 def give_up_lease(engine: Engine, lease: Table, epoch: int) -> None:

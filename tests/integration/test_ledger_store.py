@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,8 +41,10 @@ from services.ledger.streams import Stream, StreamKey
 from services.ledger.tally import weights
 from services.ledger.terms import terms
 from services.ledger.values import Arrival, Reported, entry_key
+from services.runtime import database
 from services.runtime.exits import CannotRun, WrongUse
 from services.runtime.rows import insert, set_rows
+from tests.ledger_office import lease_until_ms
 from tests.samples import NOW_MS, as_json, configuration, envelope
 
 SLOT_MS = 3_600_000
@@ -148,6 +151,30 @@ def test_a_lease_that_is_renewed_is_not_taken(engine: Engine) -> None:
     keeper = Keeper(engine)
     keeper.apply(arrival("A"))
     assert take_lease(engine, "another", NOW_MS + 1) is None
+
+
+def two_seconds_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the beginning of the next transaction to its end."""
+    moments = iter((100.0, 102.0))
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+
+
+def test_a_lease_holds_as_long_after_a_transaction_that_took_long(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(engine)
+    two_seconds_pass(monkeypatch)
+    keeper.apply(arrival("A"))
+    assert lease_until_ms(engine) == NOW_MS + 2_000 + LEASE_MS
+
+
+def test_a_transaction_that_took_long_is_fenced_at_its_end_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = Keeper(engine)
+    two_seconds_pass(monkeypatch)
+    with pytest.raises(Deposed), writing(engine, keeper.epoch, NOW_MS) as connection:
+        connection.execute(tables.lease.update().values(epoch=keeper.epoch + 1))
+    with engine.connect() as connection:
+        assert connection.execute(select(tables.lease.c.epoch)).scalar_one() == keeper.epoch
 
 
 def test_a_second_ledger_on_one_file_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""What a session does at each turn beside reading: it keeps its lease."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from services.ledger import session as module
+from services.ledger.database import LEASE_MS, connect, migrate, writing
+from services.ledger.intake import Read
+from services.ledger.session import Session
+from tests.ledger_office import Clock, StillFeed, lease_until_ms, session
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = connect(f"sqlite:///{tmp_path}/ledger.db")
+    migrate(made)
+    yield made
+    made.dispose()
+
+
+def test_after_a_batch_that_took_long_the_lease_is_renewed_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    held, epoch = session(engine, StillFeed(lambda: Read(records=1)))
+
+    def apply(_session: Session, _found: Read) -> None:
+        with writing(engine, epoch, int(clock.now_s * 1000)):
+            clock.now_s += 3.0
+
+    monkeypatch.setattr(Session, "_apply", apply)
+    held.turn()
+    assert lease_until_ms(engine) == int(clock.now_s * 1000) + LEASE_MS
