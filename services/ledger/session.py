@@ -17,6 +17,7 @@ from services.ledger import queries, store
 from services.ledger.batch import Batch
 from services.ledger.conservation import Conservation
 from services.ledger.database import remember_cluster, remember_slot, writing
+from services.ledger.emptied import Emptied
 from services.ledger.feed import Feed
 from services.ledger.figures import Figures
 from services.ledger.history import first_kept
@@ -41,6 +42,7 @@ SWEEP_S: Final = 1.0
 RENEW_S: Final = 2.0
 DISCOVER_S: Final = 10.0
 WEIGH_S: Final = 0.25
+EMPTY_S: Final = 60.0
 SWEPT: Final = 5_000
 """Entries a sweep takes at once; it comes again at once where there were as many."""
 
@@ -79,6 +81,7 @@ class Session:
         self._outgoing = Outgoing(engine, epoch, publisher)
         self._at_once = FEWEST
         self._telling = Telling(table, inputs, terms, figures)
+        self._emptied = Emptied()
         self._due: dict[str, float] = {}
 
     def begin(self) -> None:
@@ -136,6 +139,9 @@ class Session:
         if self._is_due("renew", RENEW_S):
             with writing(self._engine, self._epoch, _now_ms()):
                 pass
+        if self._is_due("empty", EMPTY_S):
+            with writing(self._engine, self._epoch, _now_ms()) as connection:
+                self._emptied.forget(connection)
         self._look_for_topics()
         self._outgoing.turn()
         if self._is_due("weigh", WEIGH_S):

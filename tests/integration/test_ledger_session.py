@@ -1,12 +1,13 @@
-"""What a session does at each turn beside reading: it keeps its lease."""
+"""What a session does at each turn beside reading: it keeps its lease, and clears up."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
 from services.ledger import session as module
+from services.ledger import tables
 from services.ledger.database import LEASE_MS, connect, migrate, writing
 from services.ledger.intake import Read
 from services.ledger.session import Session
@@ -35,3 +36,13 @@ def test_after_a_batch_that_took_long_the_lease_is_renewed_at_once(
     monkeypatch.setattr(Session, "_apply", apply)
     held.turn()
     assert lease_until_ms(engine) == int(clock.now_s * 1000) + LEASE_MS
+
+
+def test_tallies_that_fell_to_zero_are_cleared_up(engine: Engine) -> None:
+    with engine.begin() as connection:
+        rows = [{"kind": "waiting", "desk": "nl", "lane": "routine", "slot": n, "number": n} for n in range(2)]
+        connection.execute(tables.tallies.insert(), rows)
+    held, _ = session(engine, StillFeed())
+    held.turn()
+    with engine.connect() as connection:
+        assert connection.execute(select(func.sum(tables.tallies.c.number), func.count())).one() == (1, 1)
