@@ -77,6 +77,7 @@ class Figures:
         self.lock = Lock()
         self.version = 0
         self.active = False
+        self.sessions_failed = 0
         self.caught_up = False
         self.lag_records = 0
         self.last_commit_ms = 0

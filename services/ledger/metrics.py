@@ -243,7 +243,8 @@ class LedgerMetrics(Collector):
             reporting=False,
         )
         for name, meaning, value in (
-            ("active", "1 where it holds the lease, 0 on a standby", int(figures.active)),
+            ("active", "1 where it holds the lease and counts, 0 on a standby and before its first batch is stored",
+             int(figures.active)),
             ("caught_up", "1 once it has read to the end of its topics", int(figures.caught_up)),
             ("lag_records", "Offsets between what was read and the ends of the topics", figures.lag_records),
             ("last_commit_timestamp_seconds", "When it last stored something", figures.last_commit_ms / 1000),
@@ -252,6 +253,11 @@ class LedgerMetrics(Collector):
              figures.unsent_ms / 1000),
         ):  # fmt: skip
             yield GaugeMetricFamily(f"referral_ledger_{name}", meaning, value=value)
+        yield CounterMetricFamily(
+            "referral_ledger_sessions_failed",
+            "How often it failed, and began anew from what is stored",
+            value=figures.sessions_failed,
+        )
 
     def _counter_by_code(self, name: str, meaning: str, counter: str, label: str, codes: Sequence[str]) -> Metric:
         """A counter of each desk, split by a closed list of codes."""

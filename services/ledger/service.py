@@ -77,6 +77,7 @@ class Ledger:
                 return
             except Exception as error:  # noqa: BLE001 - whatever fails, what was remembered is thrown away (rule 6)
                 log.warning(Event.SESSION_FAILED, error=error, places=places(error.__traceback__))
+                self._count_failure()
                 stop.wait(PAUSE_S)
         if self._feed is not None:
             self._feed.close()
@@ -110,14 +111,21 @@ class Ledger:
                 self._slot_ms,
             )
             session.begin()
-            self._say(active=True)
             log.info(Event.TOOK_OVER, epoch=epoch)
             while not stop.is_set():
                 session.turn()
+                if session.at_work and not self.figures.active:
+                    self._say(active=True)
             session.end()
             give_up_lease(self._engine, epoch)
 
     def _say(self, *, active: bool) -> None:
         with self.figures.lock:
             self.figures.active = active
-            self.figures.caught_up = False
+            self.figures.caught_up = self.figures.caught_up and active
+            self.figures.version += 1
+
+    def _count_failure(self) -> None:
+        with self.figures.lock:
+            self.figures.sessions_failed += 1
+            self.figures.version += 1

@@ -83,6 +83,8 @@ class Session:
         self._telling = Telling(table, inputs, terms, figures)
         self._emptied = Emptied()
         self._due: dict[str, float] = {}
+        self.at_work = False
+        """Whether it has stored a batch, or read to the ends. One that fails at its first batch never is."""
 
     def begin(self) -> None:
         """Take over what the database holds, and read on from there."""
@@ -133,6 +135,7 @@ class Session:
             self._apply(found)
             self._at_once = at_once(self._at_once, found.records, time.monotonic() - begun_s)
             self._due["renew"] = begun_s + RENEW_S
+            self.at_work = True
         if self._is_due("sweep", SWEEP_S):
             self._sweep()
             self._look_round()
@@ -306,6 +309,7 @@ class Session:
             self._figures.residue = residue
             self._figures.lag_records = behind
             self._figures.caught_up = caught_up
+        self.at_work = self.at_work or caught_up
 
 
 def _now_ms() -> int:
