@@ -293,7 +293,11 @@ class Batch:
         by = course.forwarded_by if course is not None else None
         if (message := pass_on(entry, by or ActorRole.SYSTEM, self._now_ms)) is not None:
             found.append(message)
-        if self.amendments.unname(was, entry) and (message := unname(entry, self._now_ms)) is not None:
+        if (
+            self._terms.has(entry.desk)  # the router writes to no desk that is gone
+            and self.amendments.unname(was, entry)
+            and (message := unname(entry, self._now_ms)) is not None
+        ):
             found.append(message)
         return found
 

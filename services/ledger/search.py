@@ -85,7 +85,10 @@ class Search:
         return lost
 
     def _arrived(self, desk: str, positions: Mapping[Place, int]) -> Iterator[Half]:
-        for messages, at_end in self._read({topics.queue(desk, lane) for lane in Lane}):
+        queues = {topics.queue(desk, lane) for lane in Lane}
+        if not queues <= self._inputs.keys():  # of a desk that the table has no more nothing can be read
+            return
+        for messages, at_end in self._read(queues):
             for message in messages:
                 stands, value = _stands(message), self._value(message)
                 if isinstance(value, Arrival) and stands.offset < positions.get((stands.topic, stands.partition), 0):

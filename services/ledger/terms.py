@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from policy.desks import DeskTable
 from schemas.codes import Lane
 from services.ledger.entry import Entry
+from services.ledger.waits import LATER
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +16,13 @@ class Terms:
     targets: Mapping[tuple[str, str], int]
     kept: Mapping[str, int]
 
+    def has(self, desk: str) -> bool:
+        """Whether the table still has it: what it was sent before outlasts it."""
+        return desk in self.kept
+
     def target_ms(self, desk: str, lane: Lane) -> int:
-        """By when somebody must have looked, from arrival."""
-        return self.targets[desk, lane]
+        """By when somebody must have looked, from arrival. Of a desk that is gone nothing is due."""
+        return self.targets.get((desk, lane), LATER)
 
     def latest_in_time(self, now_ms: int) -> dict[tuple[str, str], int]:
         """Desk and lane → what arrived before this (Unix ms) should have been looked at by now."""

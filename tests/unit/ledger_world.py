@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from policy.desks import DeskTable
 from schemas.canonical import canonical
 from schemas.codes import EntryState, Lane, Outcome
 from schemas.envelope import Envelope
@@ -19,7 +20,7 @@ from services.ledger.reroutes import Refusal, refusals
 from services.ledger.saying import Amendment, Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, Tallies, weights
-from services.ledger.terms import terms
+from services.ledger.terms import Terms, terms
 from services.ledger.values import Arrival, Commanded, Receipted, Reported, Tracked, entry_key
 from services.router.writing import rfc3339
 from tests.samples import NOW_MS, as_json, configuration, envelope
@@ -149,6 +150,7 @@ class Ledger:
     gaps: list[tuple[StreamKey, Gap]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     now_ms: int = NOW_MS + 60_000
+    terms: Terms = TERMS
 
     def apply(self, *values: Value) -> Batch:
         """One transaction."""
@@ -191,7 +193,12 @@ class Ledger:
     def _is_due(self, entry: Entry) -> bool:
         if entry.state != EntryState.WAITING or entry.missed:
             return False
-        return entry.arrived_ms < self.now_ms - TERMS.target_ms(entry.desk, entry.lane)
+        return entry.arrived_ms < self.now_ms - self.terms.target_ms(entry.desk, entry.lane)
+
+    def remove(self, desk: str) -> None:
+        """Start anew with a desk table that has it no more."""
+        left = [one for one in configuration().desks.desks if one.id != desk]
+        self.terms = terms(DeskTable(tuple(left)))
 
     def entry(self, desk: str = "nl", report: str = REPORT, partner: str = "ncmec") -> Entry:
         return self.entries[f"{partner}:{report}:{desk}"]
@@ -268,7 +275,7 @@ class Ledger:
         return known
 
     def _batch(self, known: Known) -> Batch:
-        return Batch(known, self.streams, self.comparable, TERMS, SLOT_MS, self.now_ms)
+        return Batch(known, self.streams, self.comparable, self.terms, SLOT_MS, self.now_ms)
 
     def _save(self, batch: Batch) -> Batch:
         batch.finish()

@@ -1,9 +1,12 @@
 """Queue records and receipts of a stream, in any order between the two: what has no other half is named."""
 
 import pytest
+from sqlalchemy import create_engine
 
 from services.ledger.matching import Half, Matching, Stands
+from services.ledger.search import Search
 from services.ledger.streams import StreamKey
+from services.runtime.settings import KafkaSettings
 
 KEY = StreamKey("nl", "routine", "referral.ingress.ncmec.v1/0")
 
@@ -55,3 +58,8 @@ def test_what_is_older_than_the_receipts_that_are_kept_is_not_compared() -> None
     assert found.settled
     found.queued(2, half(5))
     assert list(found.unreceipted) == [5]
+
+
+def test_of_a_desk_that_the_table_has_no_more_no_topic_is_read() -> None:
+    with create_engine("sqlite://").connect() as connection:
+        assert Search(KafkaSettings(bootstrap_servers="127.0.0.1:1"), {}).unentered(connection, "nl", {}) == []

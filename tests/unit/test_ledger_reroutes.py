@@ -96,6 +96,30 @@ def test_an_unnaming_that_was_refused_leaves_the_entry_in_view() -> None:
     assert (ledger.tallied("waiting"), ledger.counted("reroutes", "rejected")) == (1, 1)
 
 
+def test_what_is_refused_of_a_desk_that_is_gone_waits_there_and_is_never_late() -> None:
+    ledger = forwarded()
+    ledger.remove("nl")
+    ledger.each(answer(ledger.commands()[0]))
+    ledger.sweep(LATE_MS)
+    assert (ledger.tallied("waiting"), ledger.tallied("forwarded"), ledger.tallied("overdue")) == (1, 0, 0)
+    assert ledger.tallies == ledger.recounted()
+
+
+def test_an_unnaming_that_was_refused_because_its_desk_is_gone_stops_nothing() -> None:
+    ledger = Ledger().each(arrival(), status("closed", disposition="no_offence"))
+    ledger.each(receipt(Outcome.AMENDED, ["de"], NOW_MS + 10, revision=2, offset=1))
+    ledger.remove("nl")
+    ledger.each(answer(ledger.commands()[0]))
+    assert (ledger.entry().state, ledger.counted("reroutes", "rejected")) == (EntryState.CLOSED, 1)
+
+
+def test_to_a_desk_that_is_gone_nothing_is_said_of_an_amendment_that_names_another() -> None:
+    ledger = Ledger().each(arrival())
+    ledger.remove("nl")
+    ledger.each(receipt(Outcome.AMENDED, ["de"], NOW_MS + 10, revision=2, offset=1))
+    assert (ledger.commands(), ledger.tallied("waiting")) == ([], 1)
+
+
 def test_what_is_refused_after_its_term_has_expired() -> None:
     ledger = Ledger().each(arrival(expires_at="2026-12-01T00:00:00Z"), LOOK, FORWARD)
     ledger.sweep(LATE_MS)
