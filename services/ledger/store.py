@@ -51,7 +51,7 @@ def _load_reports(connection: Connection, known: Known, reports: Collection[Repo
 
 
 def _of_report(report: ReportKey) -> Any:
-    """Its entries by their key's beginning: a colon comes before a semicolon."""
+    """Its entries by their key's beginning: byte by byte, a semicolon comes next after a colon."""
     start = f"{report[0]}:{report[1]}:"
     return and_(tables.entries.c.key >= start, tables.entries.c.key < start[:-1] + ";")
 

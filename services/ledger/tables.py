@@ -33,6 +33,8 @@ metadata: Final = MetaData(
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts up by itself for INTEGER alone."""
+_Bytewise = String(128).with_variant(String(128, collation="C"), "postgresql")
+"""In the order of its bytes, as SQLite has every text: PostgreSQL may sort by the habits of a language."""
 
 notes: Final = Table(
     "notes",
@@ -65,7 +67,7 @@ entries: Final = Table(
     "entries",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("key", String(128), nullable=False, unique=True),
+    Column("key", _Bytewise, nullable=False, unique=True),
     Column("partner", String(32), nullable=False),
     Column("report", String(48), nullable=False),
     Column("desk", String(32), nullable=False),

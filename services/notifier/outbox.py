@@ -70,13 +70,14 @@ def post_ends(connection: Connection, messages: Iterable[Posted], now_ms: int) -
 def lock(connection: Connection, groups: Collection[str]) -> set[tuple[str, str]]:
     """Nobody else changes their deliveries until the transaction ends, and no try of them begins.
 
-    In the order of their keys, in which `claims.settle` writes too: so the two do not wait for each other. Returns
-    group and channel of each to which a try was made, or may have been.
+    In the order of their keys, in which `claims.settle` writes too: so the two do not wait for each other. By their
+    bytes, since a database may sort by the habits of a language. Returns group and channel of each to which a try was
+    made, or may have been.
     """
     if not groups:
         return set()
     listed, asked = among(connection, groups)
-    locked = 'ORDER BY "group", channel FOR UPDATE' if is_postgresql(connection) else ""
+    locked = 'ORDER BY "group" COLLATE "C", channel COLLATE "C" FOR UPDATE' if is_postgresql(connection) else ""
     statement = f'SELECT "group", channel, reached FROM {deliveries.name} WHERE "group" {listed} {locked}'  # noqa: S608 - names of ours
     return {(group, channel) for group, channel, reached in connection.exec_driver_sql(statement, (asked,)) if reached}
 

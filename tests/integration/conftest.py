@@ -58,3 +58,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         connection.exec_driver_sql("CREATE SCHEMA public")
     made.dispose()
     return url
+
+
+@pytest.fixture(params=["en-US", "et"])
+def linguistic_url(request: pytest.FixtureRequest, server: str) -> Iterator[str]:
+    """An empty PostgreSQL database that sorts texts by the habits of a language: Estonian has z before t."""
+    alone = connect(server).execution_options(isolation_level="AUTOCOMMIT")
+    with alone.connect() as connection:
+        connection.exec_driver_sql(
+            f"CREATE DATABASE linguistic TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' "
+            f"LOCALE_PROVIDER icu ICU_LOCALE '{request.param}'"
+        )
+        yield server.rpartition("/")[0] + "/linguistic"
+        connection.exec_driver_sql("DROP DATABASE linguistic")
+    alone.dispose()

@@ -135,6 +135,16 @@ def test_the_tallies_are_those_of_the_entries(engine: Engine) -> None:
         assert queries.read_tallies(connection) == found
 
 
+def test_a_report_is_found_at_every_desk_whatever_language_the_database_sorts_by(linguistic_url: str) -> None:
+    engine = connect(linguistic_url)
+    migrate(engine)
+    keeper = Keeper(engine)
+    keeper.apply(arrival("A"), arrival("A", desk="de"), arrival("A-1"), arrival("AB"), arrival("a"))
+    with engine.connect() as connection:
+        assert store.load(connection, (), [("ncmec", "A")]).desks == {("ncmec", "A"): {"nl", "de"}}
+    engine.dispose()
+
+
 def test_a_ledger_that_lost_the_lease_writes_nothing(engine: Engine) -> None:
     keeper = Keeper(engine)
     later_ms = NOW_MS + 60_000

@@ -284,6 +284,25 @@ def test_two_claims_at_once_do_not_wait_for_each_other_and_share_nothing(databas
     assert not {each.group for each in one} & {each.group for each in two}
 
 
+def test_deliveries_are_locked_in_the_order_of_their_bytes_whatever_the_database_sorts_by(linguistic_url: str) -> None:
+    """In which `claims.settle` takes them: two that each hold one of two in another order wait for each other."""
+    engine = connect(linguistic_url)
+    migrate(engine, SERVICE)
+    desk = Desk(Database(engine))
+    desk.take(notice(1))
+    keys = ["ta/all/desk_silent", "za/all/desk_silent"]
+    asked: list[tuple[str, object]] = []
+    event.listen(engine, "before_cursor_execute", lambda *said: asked.append((said[2], said[3])))
+    with engine.begin() as connection:
+        first = dict(connection.execute(select(deliveries)).mappings().one())
+        connection.execute(deliveries.insert(), [{**first, "group": key} for key in keys])
+        outbox.lock(connection, keys)
+        statement, arguments = asked[-1]
+        found = connection.exec_driver_sql(statement, arguments)  # type: ignore[arg-type]
+        assert [row.group for row in found] == keys
+    engine.dispose()
+
+
 def test_what_was_killed_is_free_at_once_where_nobody_else_can_have_it(database: Database) -> None:
     desk = Desk(database)
     desk.take(notice(1))
