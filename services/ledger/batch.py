@@ -228,13 +228,24 @@ class Batch:
 
     def expire(self, entry: Entry) -> None:
         """Its term is over."""
-        self._changes.erase(entry)
+        self._changes.rewrite(entry)
         erase(entry, self._now_ms)
 
     def miss(self, entry: Entry) -> None:
         """The time to look passed, and nobody has looked."""
         self._changes.touch(entry)
         entry.missed = True
+
+    def spare(self, entry: Entry) -> None:
+        """The time to look is longer now, and has not passed."""
+        self._changes.touch(entry)
+        entry.missed = False
+
+    def retime(self, entry: Entry) -> None:
+        """Its desk may keep entries for longer or shorter now."""
+        if entry.envelope is not None and (term_ms := self._terms.term_ms(entry)) != entry.expires_ms:
+            self._changes.rewrite(entry)
+            entry.expires_ms = term_ms
 
     def reconsider(self, entry: Entry) -> None:
         """Nothing new is said of it, but the rules by which it was settled were others."""

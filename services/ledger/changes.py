@@ -17,7 +17,7 @@ class Changes:
         self.before: dict[str, Before] = {}
         """Key → what was; `NOTHING` for those that the batch made."""
         self.retold: set[str] = set()
-        """Of which a queue record said something, or that are erased: more of them changed than `entry_rows.ACTED`."""
+        """Of which a queue record said something, or whose term changed or is over: more than `entry_rows.ACTED`."""
         self._told: dict[str, Course | None] = {}
         """Of those that were there and may be told otherwise now: what their events said."""
         self._moments: dict[str, tuple[MomentKey, ...]] = {}
@@ -55,8 +55,8 @@ class Changes:
             self._moments[key] = tuple(moments(entry, self._told[key], self._slot_ms))
         self.retold.add(key)
 
-    def erase(self, entry: Entry) -> None:
-        """Its term is over."""
+    def rewrite(self, entry: Entry) -> None:
+        """More of it changes than what its events tell, but nothing that happened to it."""
         self.touch(entry)
         self.retold.add(entry.key)
 

@@ -129,6 +129,17 @@ def due(connection: Connection, spans: Mapping[Queue, range], limit: int) -> lis
     return list(found.scalars())
 
 
+def missed_since(connection: Connection, since_ms: Mapping[Queue, int], limit: int) -> list[str]:
+    """Keys of entries still waiting that are counted as missed and arrived in their queue from then on (Unix ms)."""
+    rows = [(*queue, from_ms) for queue, from_ms in since_ms.items()]
+    asked, arguments = table_of(connection, "asked", {**_QUEUE, "since": "bigint"}, rows)
+    found = connection.exec_driver_sql(
+        f"SELECT key FROM {asked} CROSS JOIN entries WHERE {_MISSED} AND arrived_ms >= since LIMIT {limit}",  # noqa: S608 - names of ours
+        arguments,
+    )
+    return list(found.scalars())
+
+
 def longest_waiting(connection: Connection, queues: Collection[Queue]) -> dict[Queue, tuple[int | None, int | None]]:
     """When the one that waits longest arrived (Unix ms): of those not counted as missed, and of those that are."""
     asked, arguments = table_of(connection, "asked", _QUEUE, queues)
@@ -177,6 +188,23 @@ def expiring(connection: Connection, now_ms: int, limit: int) -> list[str]:
         .limit(limit)
     )
     return list(found.scalars())
+
+
+def last_entry(connection: Connection) -> int:
+    """The highest `id` of any; 0 where there is none."""
+    return connection.execute(select(func.max(tables.entries.c.id))).scalar() or 0
+
+
+def read_terms(connection: Connection, ids: range) -> list[tuple[str, str, int, int]]:
+    """Key, desk, arrival and end of term (Unix ms) of those of these rows that are not erased."""
+    table = tables.entries
+    names = (table.c.key, table.c.desk, table.c.arrived_ms, table.c.expires_ms, table.c.expired_ms)
+    found = connection.execute(select(*names).where(table.c.id >= ids.start, table.c.id < ids.stop))
+    return [
+        (key, desk, arrived_ms, expires_ms)
+        for key, desk, arrived_ms, expires_ms, expired_ms in found
+        if expired_ms is None and expires_ms is not None
+    ]
 
 
 def unanswered(connection: Connection) -> dict[str, tuple[int, int]]:

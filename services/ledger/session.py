@@ -29,6 +29,7 @@ from services.ledger.outgoing import Outgoing
 from services.ledger.pace import FEWEST, at_once
 from services.ledger.publisher import Publisher
 from services.ledger.reading import read_receipt
+from services.ledger.retiming import Retiming
 from services.ledger.settling import settle_anew, settled, unsettled
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
@@ -107,9 +108,24 @@ class Session:
                 self._figures.spans.load(history, self._slot_ms, whole_from_ms)
             self._waits = self._read_waits(connection)
         self._conservation = Conservation(self._streams, self._held)
+        self._retime()
         self._sweep()  # what ended while nobody looked ends before anything is served
         self._settle_anew()
         self._discover(self._cluster.partitions(self._inputs))
+
+    def _retime(self) -> None:
+        """Before anything ends: what ends when, where a desk has other times than at the start before."""
+        with self._engine.connect() as connection:
+            retiming = Retiming(connection, self._terms)
+        while True:
+            now_ms = _now_ms()
+            with writing(self._engine, self._epoch, now_ms) as connection:
+                batch = retiming.step(connection, lambda known, now_ms=now_ms: self._batch(known, now_ms), now_ms)  # type: ignore[misc]
+                if batch is None:
+                    return
+                self._telling.tell(connection, batch, (), now_ms)
+                store.save(connection, batch, self._streams, {})
+            self._stored(batch, now_ms)
 
     def _settle_anew(self) -> None:
         """What a version before settled by other rules."""

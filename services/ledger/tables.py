@@ -42,7 +42,8 @@ notes: Final = Table(
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What a database remembers of itself: the cluster's id, the width of a tally's slot, since when history is whole."""
+"""What a database remembers of itself: the cluster's id, the width of a tally's slot, since when history is whole, by
+which times of the desks its entries are settled."""
 
 lease: Final = Table(
     "lease",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from policy.desks import DeskTable
 from schemas.codes import Lane
 from services.ledger.entry import Entry
+from services.ledger.reading import partner_term_ms
 from services.ledger.waits import LATER
 
 
@@ -32,6 +33,12 @@ class Terms:
         """The sooner of the partner's term and the desk's own."""
         own = entry.arrived_ms + self.kept[entry.desk]
         entry.expires_ms = own if entry.expires_ms is None else min(entry.expires_ms, own)
+
+    def term_ms(self, entry: Entry) -> int:
+        """The same from the envelope that it holds, whatever the desk's own term was before. Unix ms."""
+        assert entry.envelope is not None  # what is erased has no term any more
+        own, partners = entry.arrived_ms + self.kept[entry.desk], partner_term_ms(entry.envelope)
+        return own if partners is None else min(partners, own)
 
 
 def terms(desks: DeskTable) -> Terms:

@@ -13,6 +13,7 @@ from policy.configuration import Configuration
 from schemas.codes import Lane
 from services.ledger.database import connect, migrate, remember_slot
 from services.ledger.history import first_kept
+from services.ledger.retiming import remember
 from services.ledger.store import fill_history
 from services.ledger.tally import DAY_MS, EVIDENCE, EXPIRES, OVERDUE
 from services.ledger.terms import terms
@@ -80,6 +81,7 @@ def build(
     with engine.begin() as found:
         if remember_slot(found, SLOT_MS):
             fill_history(found, SLOT_MS, first_kept(now_ms, SLOT_MS))
+        remember(found, terms(configuration.desks))
     engine.dispose()
 
 
