@@ -17,7 +17,7 @@ from schemas.codes import Disposition, Lane
 from services.ledger import queries, tables
 from services.ledger.entry import Entry
 from services.ledger.streams import Gap, Stream, StreamKey
-from services.ledger.tally import REJECTED, Tallies, TallyKey, weights
+from services.ledger.tally import REJECTED, REJECTED_URGENT, Tallies, TallyKey, weights
 from services.runtime.exits import CannotRun
 
 _STREAMED: Final = 5_000
@@ -131,8 +131,14 @@ def known_keys(connection: Connection, keys: Iterable[str]) -> set[str]:
 
 def _rejections(connection: Connection) -> Tallies:
     table = tables.rejections
-    found = connection.execute(select(table.c.partner, func.count()).group_by(table.c.partner))
-    return Counter({TallyKey(REJECTED, partner, "", 0): number for partner, number in found})
+    counted: Tallies = Counter()
+    for partner, urgent, number in connection.execute(
+        select(table.c.partner, table.c.urgent, func.count()).group_by(table.c.partner, table.c.urgent)
+    ):
+        counted[TallyKey(REJECTED, partner, "", 0)] += number
+        if urgent:
+            counted[TallyKey(REJECTED_URGENT, partner, "", 0)] += number
+    return counted
 
 
 def _differing(kept: Mapping[TallyKey, int], counted: Mapping[TallyKey, int]) -> Iterator[Differing]:

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
-from services.ledger import tables
-from services.ledger.database import connect
+from schemas.codes import Outcome
+from services.ledger import store, tables
+from services.ledger.database import connect, writing
 from services.ledger.recount import known_keys, recount, snapshot
 from services.runtime.exits import CannotRun
 from tests.integration.test_ledger_store import SLOT_MS, Keeper, arrival, engine
+from tests.samples import NOW_MS
+from tests.unit.ledger_world import receipt
 
 __all__ = ["engine"]
 
@@ -26,6 +29,19 @@ def test_what_the_ledger_kept_adds_up(engine: Engine) -> None:
         found = recount(connection, SLOT_MS)
     assert found.entries == 29
     assert (found.differing, found.unentered()) == ((), [])
+
+
+def test_what_was_rejected_is_counted_again_with_what_claims_urgency(engine: Engine) -> None:
+    keeper = filled(engine)
+    with writing(engine, keeper.epoch, NOW_MS) as connection:
+        batch = keeper.batch(store.load(connection, (), ()))
+        for number, urgent in enumerate([True, True, False]):
+            batch.receive(receipt(Outcome.REJECTED, (), report=f"X{number}", offset=number, claims_urgent=urgent))
+        batch.finish()
+        store.save(connection, batch, keeper.streams, {})
+        assert sorted(batch.tallies.values()) == [2, 3]
+    with snapshot(engine) as connection:
+        assert recount(connection, SLOT_MS).differing == ()
 
 
 def test_a_tally_that_was_changed_is_named(engine: Engine) -> None:
