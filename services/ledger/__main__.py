@@ -34,10 +34,7 @@ log = logger()
 
 async def _serve(configuration: Configuration, kafka: KafkaSettings, settings: LedgerSettings) -> int:
     known = frozenset(configuration.desks.by_id)
-    try:
-        desks, tracked = settings.chosen(known), settings.tracked(known)
-    except ValueError as error:
-        raise exits.WrongUse(f"REFERRAL_LEDGER_DESKS or REFERRAL_LEDGER_TRACK: {error}") from None
+    desks, tracked = settings.chosen(known), settings.tracked(known)
     shown_to = access(settings.host, settings.token_file, "REFERRAL_LEDGER_")
     await reach(kafka)
     engine = connect(settings.database_url.get_secret_value())

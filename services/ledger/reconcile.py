@@ -2,7 +2,7 @@
 
 Reads the database in one snapshot and, only where something is in doubt, the topics. Writes nothing. stdout has the
 result, with coordinates; report numbers stand there only with `--reports`. Exit code 0: all adds up; 1: something does
-not; 3: the database or the broker is out of reach.
+not; 2: a setting is wrong; 3: the database or the broker is out of reach.
 """
 
 import argparse

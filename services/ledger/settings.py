@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.ledger.database import DEFAULT_URL
+from services.runtime.exits import WrongUse
 from services.runtime.settings import Settings
 
 
@@ -35,17 +36,24 @@ class LedgerSettings(Settings):
     def _listed(cls, text: str) -> str:
         return ",".join(filter(None, (part.strip() for part in text.split(","))))
 
+    @field_validator("desks")
+    @classmethod
+    def _some(cls, listed: str) -> str:
+        if not listed:
+            raise ValueError("it names no desk; expected `all`, or desks of desks.yaml with commas between")
+        return listed
+
     def chosen(self, known: frozenset[str]) -> frozenset[str]:
-        """The desks it holds. ValueError names one that the desk table does not have."""
-        return known if self.desks == "all" else _known(self.desks, known)
+        """The desks it holds. WrongUse names one that the desk table does not have."""
+        return known if self.desks == "all" else _known("REFERRAL_LEDGER_DESKS", self.desks, known)
 
     def tracked(self, known: frozenset[str]) -> frozenset[str]:
-        """The desks whose track topics it may read."""
-        return _known(self.track, known)
+        """The desks whose track topics it may read. WrongUse as above."""
+        return _known("REFERRAL_LEDGER_TRACK", self.track, known)
 
 
-def _known(text: str, known: frozenset[str]) -> frozenset[str]:
+def _known(variable: str, text: str, known: frozenset[str]) -> frozenset[str]:
     named = frozenset(filter(None, text.split(",")))
     if strange := sorted(named - known):
-        raise ValueError(f"no desk {strange[0]!r} in desks.yaml")
+        raise WrongUse(f"{variable}: no desk {strange[0]!r} in desks.yaml")
     return named
