@@ -71,11 +71,6 @@ class Reroutes:
         self._known = known
         self._counters = counters
 
-    @property
-    def changed(self) -> bool:
-        """Whether there is anything to store."""
-        return bool(self.asked or self.refused or self.answered)
-
     def answer(self, receipt: Receipted) -> str | None:
         """Take in a receipt of a command; the key of the entry that is concerned, where the router refused it.
 
