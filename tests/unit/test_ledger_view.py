@@ -176,6 +176,19 @@ def test_moved_not_worked_is_of_all_that_left() -> None:
     assert (view.moved, view.left) == (7, 10)
 
 
+def test_what_was_taken_back_is_neither_closed_nor_forwarded() -> None:
+    counted = Counted()
+    counted.happen("closed", "aa", 6, code=Disposition.ADMINISTRATIVE)
+    counted.happen("closed_back", "aa", 1, code=Disposition.ADMINISTRATIVE)
+    counted.happen("closed_unlooked", "aa", 5)
+    counted.happen("closed_unlooked_back", "aa", 2)
+    counted.happen("forwarded", "aa", 3, Lane.ROUTINE)
+    counted.happen("forwarded_back", "aa", 1)
+    view = one(counted)
+    assert (view.closed[Disposition.ADMINISTRATIVE], view.closed_unlooked, view.forwarded) == (5, 3, 2)
+    assert (view.moved, view.left) == (5, 7)
+
+
 def test_a_drain_is_not_known_without_history_and_never_where_no_more_is_looked_at_than_comes() -> None:
     assert drain(40, 20, None, NOW_MS) == drain(0, 0, None, NOW_MS) == Drain(False)
     assert drain(40, 20, NOW_MS - 10 * DAY_MS, NOW_MS) == Drain(True, 20 * 86_400)

@@ -213,7 +213,7 @@ def _desk(view: DeskView, told: bool) -> DeskBacklog:
         drain_seconds=view.drain.seconds if known else None,
         closed=dict(view.closed) if known else None,
         closed_unlooked=view.closed_unlooked if known else None,
-        forwarded=view.sum("forwarded") if known else None,
+        forwarded=view.forwarded if known else None,
         withdrawn=view.sum("withdrawn") if known else None,
         expired=view.sum("expired") if known else None,
         lanes=list(_lanes(view.lanes, known, told)),

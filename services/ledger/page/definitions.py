@@ -108,20 +108,20 @@ DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType(
         "closed": Definition(
             "Closed",
             "Closings, by the coded outcome the desk gave. A referral that was reopened and closed again "
-            "is counted twice.",
-            ("referral_closed_total",),
+            "is counted twice; what a return read later undid is taken off.",
+            ("referral_closed_total", "referral_taken_back_total"),
         ),
         "closed-unlooked": Definition(
             "Closed without a look",
             "Closings of referrals that nobody had looked at. Counted apart: they make a queue shorter, and are not "
             "work.",
-            ("referral_closed_unlooked_total",),
+            ("referral_closed_unlooked_total", "referral_taken_back_total"),
         ),
         "moved": Definition(
             "Moved, not worked",
             "Of all that left the desk's hands (closed, forwarded, withdrawn, expired), the share that was passed on "
             "to another desk or closed without a look. Since the count began.",
-            ("referral_forwarded_total", "referral_closed_unlooked_total"),
+            ("referral_forwarded_total", "referral_closed_unlooked_total", "referral_taken_back_total"),
         ),
         "gone": Definition(
             "Out of the desk's hands",

@@ -159,7 +159,7 @@ def _closed(desk: DeskView) -> Html:
     bars = element("span", "Bar", class_="unseen")
     gone = [
         row(fragment(defined("closed-unlooked")), number(desk.closed_unlooked)),
-        row("Forwarded to another desk", number(desk.sum("forwarded"))),
+        row("Forwarded to another desk", number(desk.forwarded)),
         row("Taken back by the partner", number(desk.sum("withdrawn"))),
         row("Expired", number(desk.sum("expired"))),
     ]
@@ -179,7 +179,7 @@ def _said(world: World, desk: DeskView) -> Html:
     rows = [
         row(result.replace("_", " ").capitalize(), number(count))
         for result, count in desk.status.items()
-        if count or result in ("applied", "repeated", "contested", "orphaned")
+        if count or result in ("applied", "repeated", "contested")
     ]
     return fragment(
         element(

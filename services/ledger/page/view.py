@@ -12,7 +12,7 @@ from services.ledger.history import KNOWN_SPANS, Span
 from services.ledger.metrics import EXPIRING_MS, STATUS_RESULTS
 from services.ledger.page.ages import Band, bands, count_bands
 from services.ledger.spans import Spans
-from services.ledger.tally import EVIDENCE, EXPIRES, OVERDUE, REJECTED, CounterKey
+from services.ledger.tally import EVIDENCE, EXPIRES, OVERDUE, REJECTED, TAKEN_BACK, CounterKey
 
 
 class Sign(StrEnum):
@@ -61,7 +61,6 @@ class LaneView:
     residue: int
     arrived: int
     looked: int
-    forwarded: int
     withdrawn: int
     expired: int
     missed: int
@@ -73,7 +72,10 @@ class LaneView:
 
 @dataclass(frozen=True, slots=True)
 class DeskView:
-    """One desk. Where it does not report, `waiting` is what it holds, of which nothing is known."""
+    """One desk. Where it does not report, `waiting` is what it holds, of which nothing is known.
+
+    `closed`, `closed_unlooked`, `forwarded`: less what was taken back, which is told of no lane.
+    """
 
     desk: Desk
     signs: tuple[Sign, ...]
@@ -81,6 +83,7 @@ class DeskView:
     heard_ms: int | None
     closed: Mapping[Disposition, int]
     closed_unlooked: int
+    forwarded: int
     orphaned: int
     status: Mapping[str, int]
     history: Sequence[Span]
@@ -104,12 +107,12 @@ class DeskView:
     @property
     def left(self) -> int:
         """All that left its hands."""
-        return sum(self.closed.values()) + self.sum("forwarded") + self.sum("withdrawn") + self.sum("expired")
+        return sum(self.closed.values()) + self.forwarded + self.sum("withdrawn") + self.sum("expired")
 
     @property
     def moved(self) -> int:
         """Of those, what was passed on or closed without a look."""
-        return self.closed_unlooked + self.sum("forwarded")
+        return self.closed_unlooked + self.forwarded
 
     def sum(self, field: str) -> int:
         """Of all lanes; `field` is one of LaneView's."""
@@ -243,16 +246,22 @@ def _desk(figures: Figures, desk: Desk, cut: tuple[Band, ...], starts: range, no
     lanes = tuple(_lane(figures, desk, lane, cut, starts, now_ms) for lane in Lane)
     heard_ms = figures.heard.get(desk.id) or None
     history = figures.history((desk.id,), starts)
-    counters = figures.counters
+
+    def left(name: str, code: str = "") -> int:
+        keys = (CounterKey(name, desk.id, where, code) for where in ("", *Lane))
+        back = CounterKey(f"{name}{TAKEN_BACK}", desk.id, "", code)
+        return sum(figures.counters[key] for key in keys) - figures.counters[back]
+
     return DeskView(
         desk,
         tuple(_signs(desk, lanes, heard_ms, _is_current(figures), now_ms)),
         lanes,
         heard_ms,
-        {code: counters[CounterKey("closed", desk.id, "", code)] for code in Disposition},
-        counters[CounterKey("closed_unlooked", desk.id, "", "")],
+        {code: left("closed", code) for code in Disposition},
+        left("closed_unlooked"),
+        left("forwarded"),
         figures.orphaned(desk.id, now_ms),
-        {result: counters[CounterKey("status", desk.id, "", result)] for result in STATUS_RESULTS},
+        {result: figures.counters[CounterKey("status", desk.id, "", result)] for result in STATUS_RESULTS},
         history,
         drain(
             sum(lane.waiting for lane in lanes),
@@ -290,7 +299,6 @@ def _lane(figures: Figures, desk: Desk, lane: Lane, cut: tuple[Band, ...], start
         figures.residue.get((desk.id, lane), 0),
         happened("opened"),
         happened("looked"),
-        happened("forwarded"),
         happened("withdrawn"),
         happened("expired"),
         happened("target_missed"),
