@@ -184,6 +184,14 @@ def read_receipt(partner: str, ingress: str, reroute: str, value: bytes | None) 
         return Fault(FaultKind.UNREADABLE)
 
 
+def first_offset(receipts: Iterable[Receipted | Fault | None], source: str) -> int:
+    """The ingress offset of the first receipt of this ingress partition; 0 where there is none among these.
+
+    Receipts of reroutes and of the test ingress lie between them.
+    """
+    return next((one.offset for one in receipts if isinstance(one, Receipted) and one.source == source), 0)
+
+
 def _commanded(mark: _Mark, outcome: Outcome, reason: str | None) -> Commanded:
     refused = outcome is Outcome.REJECTED and reason != RejectReason.IDENTITY_CONFLICT
     return Commanded(mark.command, mark.desk, max(1, mark.chain.count(mark.desk)), refused)

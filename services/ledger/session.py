@@ -6,6 +6,7 @@ fails is thrown away with all that was remembered, and the next session begins w
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -28,12 +29,12 @@ from services.ledger.loading import HeldBack, load_for
 from services.ledger.outgoing import Outgoing
 from services.ledger.pace import FEWEST, at_once
 from services.ledger.publisher import Publisher
-from services.ledger.reading import read_receipt
+from services.ledger.reading import first_offset, read_receipt
 from services.ledger.retiming import Retiming
 from services.ledger.settling import settle_anew, settled, unsettled
 from services.ledger.telling import Telling
 from services.ledger.terms import Terms
-from services.ledger.values import FaultKind, Receipted
+from services.ledger.values import FaultKind
 from services.ledger.waits import Waits, earliest
 from services.runtime.beside import Beside
 from services.runtime.cluster import Cluster, Place
@@ -44,6 +45,8 @@ RENEW_S: Final = 2.0
 DISCOVER_S: Final = 10.0
 WEIGH_S: Final = 0.25
 EMPTY_S: Final = 60.0
+READ_ON: Final = 10_000
+"""Receipts among which the first of an ingress partition is looked for: before it there may be others."""
 SWEPT: Final = 5_000
 """Entries a sweep takes at once; it comes again at once where there were as many."""
 
@@ -310,9 +313,9 @@ class Session:
             source = f"{place.ingress}/{partition}"
             if source in self._comparable or (topic, partition) in self._positions:
                 continue
-            first = self._cluster.first_value((topic, partition))
-            found = read_receipt(place.partner, place.ingress, topics.REROUTE, first)
-            learnt[source] = found.offset if isinstance(found, Receipted) and found.source == source else 0
+            with closing(self._cluster.first_values((topic, partition), READ_ON)) as kept:
+                found = (read_receipt(place.partner, place.ingress, topics.REROUTE, value) for value in kept)
+                learnt[source] = first_offset(found, source)
         if learnt:
             with writing(self._engine, self._epoch, _now_ms()) as connection:
                 store.save_sources(connection, learnt)

@@ -1,7 +1,7 @@
 """What a broker says of topics: which are there, how far they go, how they begin. Blocking."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Final
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -38,8 +38,8 @@ class Cluster:
         """The next offset of each partition now, committed or not: all that a reader may have seen is before it."""
         return self._offsets(places, _LATEST)
 
-    def first_value(self, place: Place) -> bytes | None:
-        """The value of the oldest record that is kept; None where there is none, or it has none."""
+    def first_values(self, place: Place, most: int) -> Generator[bytes | None]:
+        """The values of the oldest records that are kept, in order: so many, or all where there are no more."""
         low = self._offsets([place], _EARLIEST)[place]
         reader = Consumer(
             {
@@ -54,16 +54,18 @@ class Cluster:
         try:
             reader.assign([TopicPartition(*place, low)])
             deadline = time.monotonic() + PATIENCE_S
-            while time.monotonic() < deadline:
+            while most and time.monotonic() < deadline:
                 message = reader.poll(0.5)
                 if message is None:
                     continue
                 error = message.error()
                 if error is None:
-                    return message.value()
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return None
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+                    most -= 1
+                    yield message.value()
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    return
+            if most:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         finally:
             reader.close()
 

@@ -8,6 +8,7 @@ from schemas.codes import Lane, Outcome
 from services.ledger.inputs import directory
 from services.ledger.reading import (
     MAX_EVENT_BYTES,
+    first_offset,
     partner_term_ms,
     read_arrival,
     read_receipt,
@@ -234,3 +235,10 @@ def test_a_time_is_exact_to_the_millisecond_and_needs_an_offset() -> None:
         assert unix_ms(f"2026-11-18T11:06:40.{ms - NOW_MS:03d}Z") == ms
     with pytest.raises(ValueError, match="offset"):
         unix_ms("2026-11-18T11:06:40")
+
+
+def test_the_first_receipt_of_an_ingress_partition_may_stand_behind_others() -> None:
+    mark = {"command": "by-hand-1", "from": "nl", "chain": ["nl"]}
+    before = [None, Fault(FaultKind.UNREADABLE), receipt(offset=3, reroute=mark)]
+    assert first_offset([*before, receipt(offset=40), receipt(offset=41)], SOURCE) == 40
+    assert first_offset(before, SOURCE) == 0
