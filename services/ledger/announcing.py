@@ -85,9 +85,10 @@ class Announcer:
         for was, entry in batch.moved:
             for group in self._groups(was, entry):
                 arrived = touched.setdefault(group, [])
-                if _is_new(group, was, entry):
+                held, holds = _holds(group, was), _holds(group, entry)
+                if holds and not held:
                     arrived.append(entry)
-                elif was.state == EntryState.WAITING and entry.looked_ms is None:
+                elif held and not holds and entry.looked_ms is None:
                     self._mark(group)
         if not live:
             return []
@@ -202,13 +203,14 @@ class Announcer:
     def _groups(self, was: Before, entry: Entry) -> Iterable[Group]:
         if not self._is_ours(entry.desk):
             return
-        lane = entry.lane.value
-        if entry.desk == UNROUTABLE:
-            yield Group(entry.desk, lane, NoticeType.UNROUTABLE_WAITING)
-        elif entry.lane is Lane.URGENT:
-            yield Group(entry.desk, lane, NoticeType.URGENT_ARRIVED)
-        if entry.missed or was.missed:
-            yield Group(entry.desk, lane, NoticeType.TARGET_MISSED)
+        lanes = (entry.lane,) if was.lane in (None, entry.lane) else (was.lane, entry.lane)
+        for lane in lanes:
+            if entry.desk == UNROUTABLE:
+                yield Group(entry.desk, lane.value, NoticeType.UNROUTABLE_WAITING)
+            elif lane is Lane.URGENT:
+                yield Group(entry.desk, lane.value, NoticeType.URGENT_ARRIVED)
+            if entry.missed or was.missed:
+                yield Group(entry.desk, lane.value, NoticeType.TARGET_MISSED)
 
     def _mark(self, group: Group) -> None:
         told = self.told.get(group, NEVER)
@@ -232,13 +234,11 @@ class Announcer:
         return (UNROUTABLE if desk == OPERATOR else desk) in self.desks
 
 
-def _is_new(group: Group, was: Before, entry: Entry) -> bool:
-    """Whether the change brought the entry into the group."""
-    if entry.state != EntryState.WAITING:
+def _holds(group: Group, entry: Before | Entry) -> bool:
+    """Whether an entry of the group's desk is, or was, in the group."""
+    if entry.state != EntryState.WAITING or entry.lane != group.lane:
         return False
-    if group.type is NoticeType.TARGET_MISSED:
-        return entry.missed and not was.missed
-    return was.state != EntryState.WAITING
+    return entry.missed or group.type is not NoticeType.TARGET_MISSED
 
 
 def _added(batch: Batch) -> Mapping[Counted, int]:

@@ -64,7 +64,7 @@ class Batch:
         self.unread_urgent = False
         """Whether one of these names no report, so that nobody can say when it is resent."""
         self.moved: list[tuple[Before, Entry]] = []
-        """What is urgent, or nobody's, or late, and changed its state or is late now; as it was before and is now."""
+        """What is or was urgent, or nobody's, or late, and changed its state or lane or is late now; before and now."""
         self.waiting = Waiting()
         self.amendments = Amendments(known.amendments)
         self.rejections = Rejections(known, self.tallies)
@@ -322,6 +322,6 @@ def _rfc3339(unix_ms: int) -> str:
 
 def _is_told(was: Before, entry: Entry) -> bool:
     """Whether somebody may have to be told of this change."""
-    if entry.state == was.state and entry.missed == was.missed:
+    if entry.state == was.state and entry.missed == was.missed and entry.lane is was.lane:
         return False
-    return entry.lane is Lane.URGENT or entry.desk == UNROUTABLE or entry.missed or was.missed
+    return Lane.URGENT in (entry.lane, was.lane) or entry.desk == UNROUTABLE or entry.missed or was.missed

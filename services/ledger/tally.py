@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from schemas.codes import EntryState
+from schemas.codes import EntryState, Lane
 from schemas.lifecycle import Closing, Course
 from services.ledger.entry import Entry, rank_of
 
@@ -78,6 +78,7 @@ class Before(NamedTuple):
     missed: bool = False
     rank: str = ""
     taken_ms: int | None = None
+    lane: Lane | None = None
 
 
 NOTHING: Final = Before()
@@ -98,6 +99,7 @@ def before(entry: Entry, slot_ms: int) -> Before:
         entry.missed,
         rank_of(entry),
         entry.taken_ms,
+        entry.lane,
     )
 
 

@@ -121,6 +121,65 @@ def test_what_is_withdrawn_is_resolved_and_not_looked_at() -> None:
     assert (ended["type"], ended["ends"]) == ("resolved", "urgent_arrived")
 
 
+def amended(lane: Lane, **fields: Any) -> Any:
+    return arrival(lane=lane, at_ms=NOW_MS + 9, revision=2, action="amend", offset=1, **fields)
+
+
+def test_what_an_amendment_makes_urgent_is_told_as_if_it_had_come_so() -> None:
+    world = World(report_numbers=True)
+    assert world.apply(arrival(report="R1")) == []
+    (told,) = world.apply(amended(Lane.URGENT, report="R1"))
+    assert short([told]) == [("urgent_arrived", "nl/urgent/urgent_arrived", 1)]
+    assert told["reports"] == [{"partner": "ncmec", "report": "R1"}]
+
+
+def test_what_a_human_has_looked_at_is_not_told_when_it_becomes_urgent() -> None:
+    world = World()
+    world.apply(arrival(report="R1"), status("looked", report="R1"))
+    assert world.apply(amended(Lane.URGENT, report="R1")) == []
+
+
+def test_what_is_no_longer_urgent_ends_without_a_look_also_where_it_is_looked_at_afterwards() -> None:
+    world = World()
+    world.apply(urgent("R1"), urgent("R2"))
+    assert world.apply(amended(Lane.ROUTINE, report="R1")) == []
+    assert world.apply(status("looked", report="R1")) == []
+    (ended,) = world.apply(status("looked", report="R2"))
+    assert (ended["type"], ended["ends"], ended["sequence"]) == ("resolved", "urgent_arrived", FIRST + 1)
+
+
+def test_what_is_late_is_told_in_the_lane_that_an_amendment_brings_it_to_and_ends_in_the_other() -> None:
+    world = World()
+    world.apply(arrival(report="R1"))
+    world.now_ms = NOW_MS + TERMS.target_ms("nl", Lane.ROUTINE) + 1
+    world.sweep()
+    assert short(world.apply(amended(Lane.PRIORITY, report="R1"))) == [
+        ("resolved", "nl/routine/target_missed", 0),
+        ("target_missed", "nl/priority/target_missed", 1),
+    ]
+
+
+def test_what_no_country_resolves_goes_over_to_the_lane_of_its_amendment() -> None:
+    world = World()
+    world.apply(arrival("zz", report="R1"))
+    assert short(world.apply(amended(Lane.PRIORITY, desk="zz", report="R1"))) == [
+        ("resolved", "zz/routine/unroutable_waiting", 0),
+        ("unroutable_waiting", "zz/priority/unroutable_waiting", 1),
+    ]
+
+
+def test_what_was_urgent_and_late_ends_with_the_look_at_it() -> None:
+    world = World()
+    world.apply(urgent("R1"))
+    world.now_ms = NOW_MS + TERMS.target_ms("nl", Lane.URGENT) + 1
+    world.sweep()
+    ended = world.apply(status("looked", report="R1", at_ms=world.now_ms))
+    assert {(found["type"], found["ends"]) for found in ended} == {
+        ("looked", "urgent_arrived"),
+        ("looked", "target_missed"),
+    }
+
+
 def test_what_waits_again_is_told_again_although_nothing_new_came() -> None:
     world = World()
     world.apply(urgent("R1"))
