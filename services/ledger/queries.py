@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, literal_column, select
 
@@ -14,7 +14,7 @@ from services.ledger.saying import Message
 from services.ledger.streams import Gap, Stream, StreamKey
 from services.ledger.tally import CounterKey, TallyKey
 from services.ledger.waits import Queue
-from services.runtime.rows import delete_rows, stream, table_of
+from services.runtime.rows import delete_rows, mark_of, stream, table_of
 
 WHOLE: Final = "history_whole_from"
 
@@ -216,10 +216,31 @@ def unanswered(connection: Connection) -> dict[str, tuple[int, int]]:
     return {desk: (number, at_ms) for desk, number, at_ms in found}
 
 
-def unsent(connection: Connection, limit: int) -> list[tuple[int, Message]]:
-    """The oldest messages that the broker has not acknowledged, with the numbers of their rows."""
-    names = ("id", *(field.name for field in fields(Message)))
-    found = stream(connection, tables.outbox, names, ("id",), limit)
+_UNSENT: Final = ("id", *(field.name for field in fields(Message)))
+
+
+def unsent(connection: Connection, limit: int, after: int = 0, but: Collection[str] = ()) -> list[tuple[int, Message]]:
+    """The oldest messages that the broker has not acknowledged, with the numbers of their rows.
+
+    `after`: a row before the first that is wanted; `but`: not those of these topics.
+    """
+    return _messages(connection, "topic NOT " if but else "", but, after, limit)
+
+
+def unsent_of(connection: Connection, topic: str, limit: int) -> list[tuple[int, Message]]:
+    """The same of one topic."""
+    return _messages(connection, "topic ", [topic], 0, limit)
+
+
+def _messages(
+    connection: Connection, which: str, topics: Collection[str], after: int, limit: int
+) -> list[tuple[int, Message]]:
+    mark = mark_of(connection)
+    marks = ", ".join(mark for _ in topics)
+    condition = f" AND {which}IN ({marks})" if which else ""
+    statement = f"SELECT {', '.join(_UNSENT)} FROM outbox WHERE id > {mark}{condition} ORDER BY id LIMIT {limit}"  # noqa: S608 - names of ours
+    driver: Any = connection.connection.driver_connection
+    found = driver.execute(statement, (after, *topics)).fetchall()
     return [(number, Message(*said)) for number, *said in found]
 
 

@@ -93,7 +93,7 @@ class Ledger:
         feed, self._feed = self._prepare(), None
         with ExitStack() as stack:
             stack.enter_context(closing(feed))
-            publisher = stack.enter_context(closing(Publisher(self._kafka)))
+            common, apart = (stack.enter_context(closing(Publisher(self._kafka))) for _ in range(2))
             cluster = Cluster(self._kafka)
             beside = stack.enter_context(closing(Beside(cluster)))
             stack.callback(self._say, active=False)
@@ -105,7 +105,7 @@ class Ledger:
                 feed,
                 cluster,
                 beside,
-                publisher,
+                (common, apart),
                 self.figures,
                 epoch,
                 self._slot_ms,

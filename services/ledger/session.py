@@ -66,7 +66,7 @@ class Session:
         feed: Feed,
         cluster: Cluster,
         beside: Beside,
-        publisher: Publisher,
+        publishers: tuple[Publisher, Publisher],
         figures: Figures,
         epoch: int,
         slot_ms: int,
@@ -82,7 +82,7 @@ class Session:
         self._slot_ms = slot_ms
         self._held = frozenset(place.desk for place in inputs.values() if place.kind is Kind.QUEUE)
         self._held_back = HeldBack()
-        self._outgoing = Outgoing(engine, epoch, publisher)
+        self._outgoing = Outgoing(engine, epoch, *publishers)
         self._at_once = FEWEST
         self._telling = Telling(table, inputs, terms, figures)
         self._emptied = Emptied()

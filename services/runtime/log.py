@@ -51,6 +51,7 @@ class Event(StrEnum):
     SESSION_FAILED = "session_failed"
     EVENT_REFUSED = "event_refused"
     BROKERS_DOWN = "brokers_down"
+    MESSAGES_REFUSED = "messages_refused"
     NOTICE_REFUSED = "notice_refused"
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_DEAD = "endpoint_dead"

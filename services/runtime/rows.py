@@ -74,15 +74,11 @@ def rows_with(
     return found
 
 
-def stream(
-    connection: Connection, table: Table, names: Sequence[str], order: Sequence[str], limit: int | None = None
-) -> Iterator[Any]:
+def stream(connection: Connection, table: Table, names: Sequence[str], order: Sequence[str]) -> Iterator[Any]:
     """Rows as the values of the names, in order: there may be millions, and they are never all in memory."""
     statement = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {', '.join(order)}"  # noqa: S608 - names of ours
     driver: Any = connection.connection.driver_connection
-    if limit is not None:
-        yield from driver.execute(f"{statement} LIMIT {limit}").fetchall()
-    elif is_postgresql(connection):
+    if is_postgresql(connection):
         with driver.cursor(name="streamed") as cursor:
             cursor.itersize = STREAMED
             cursor.execute(statement)

@@ -55,11 +55,11 @@ BREAKAGES: Final = (
         "services.ledger.outgoing",
         (
             (
-                "            self._publisher.send(rows)\n",
+                "            self._common.send(rows, PAUSE_S)\n",
                 "            with writing(self._engine, self._epoch, int(time.time() * 1000)) as connection:\n"
                 "                queries.sent(connection, [number for number, _ in rows])\n"
                 "            time.sleep(0.5)\n"
-                "            self._publisher.send(rows)\n",
+                "            self._common.send(rows, PAUSE_S)\n",
             ),
         ),
         ("kill the active ledger",),
