@@ -36,6 +36,8 @@ from services.ledger.noticing import (
     Level,
     Told,
     adopt,
+    calm_until_ms,
+    is_held_back,
     once,
     parsed,
     speak,
@@ -62,6 +64,8 @@ class Announcer:
     told: dict[Group, Told] = field(default_factory=dict)
     _changed: set[Group] = field(default_factory=set)
     _urgent_rejected_ms: int = 0
+    _held_back: set[Group] = field(default_factory=set)
+    """Groups of entries in which more came than was told, and that are left in peace for now."""
 
     def take_changes(self) -> dict[Group, Told]:
         """What is different since the last time: to be stored in the transaction that is open."""
@@ -100,12 +104,20 @@ class Announcer:
 
     def catch_up(self, standing: Figures, newest: Mapping[Group, int], now_ms: int) -> list[Message]:
         """Look at every group of entries once: `newest` says when the newest of each came, where one is open."""
-        messages = []
-        for desk in self._held():
-            for group in groups_of(desk):
-                level = self._level(group, standing, standing.counts, newest.get(group, 0))
-                messages.append(self._speak(group, level, now_ms))
+        groups = [group for desk in self._held() for group in groups_of(desk)]
+        messages = [self._as_it_stands(group, standing, newest, now_ms) for group in groups]
         messages.append(self._rejected(standing.counts, None, now_ms))
+        return [message for message in messages if message is not None]
+
+    def rested(self, now_ms: int) -> list[Group]:
+        """Groups of entries that were left in peace for long enough: to be looked at by `go_on`."""
+        return [group for group in self._held_back if calm_until_ms(group, self.told.get(group, NEVER)) <= now_ms]
+
+    def go_on(
+        self, groups: Iterable[Group], standing: Figures, newest: Mapping[Group, int], now_ms: int
+    ) -> list[Message]:
+        """What came to these meanwhile, and is still there. `newest`: as of `catch_up`."""
+        messages = [self._as_it_stands(group, standing, newest, now_ms) for group in groups]
         return [message for message in messages if message is not None]
 
     def look(self, standing: Figures, now_ms: int) -> list[Message]:
@@ -137,6 +149,12 @@ class Announcer:
             if standing.counts.get((kind_of(group), group.desk, group.lane), 0)
         ]
 
+    def _as_it_stands(
+        self, group: Group, standing: Figures, newest: Mapping[Group, int], now_ms: int
+    ) -> Message | None:
+        level = self._level(group, standing, standing.counts, newest.get(group, 0))
+        return self._speak_in_peace(group, level, now_ms)
+
     def _of_entries(
         self, group: Group, arrived: list[Entry], added: Mapping[Counted, int], standing: Figures, now_ms: int
     ) -> Message | None:
@@ -147,7 +165,7 @@ class Announcer:
         counts = {key: standing.counts.get(key, 0) + added.get(key, 0)}
         newest_ms = max((entry.arrived_ms + target_ms for entry in arrived), default=0)
         level = self._level(group, standing, counts, newest_ms, arrived)
-        return self._speak(group, level, now_ms)
+        return self._speak_in_peace(group, level, now_ms)
 
     def _level(
         self,
@@ -216,6 +234,14 @@ class Announcer:
         told = self.told.get(group, NEVER)
         if not told.unlooked:
             self._set(group, replace(told, unlooked=True))
+
+    def _speak_in_peace(self, group: Group, level: Level, now_ms: int) -> Message | None:
+        """As `_speak`, of a group that nobody looks at by the clock alone: what is not said now is remembered."""
+        if is_held_back(group, self.told.get(group, NEVER), level, now_ms):
+            self._held_back.add(group)
+        else:
+            self._held_back.discard(group)
+        return self._speak(group, level, now_ms)
 
     def _speak(self, group: Group, level: Level, now_ms: int) -> Message | None:
         told, message = speak(group, self.told.get(group, NEVER), level, now_ms)

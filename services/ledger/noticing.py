@@ -107,15 +107,29 @@ def speak(group: Group, told: Told, level: Level, now_ms: int) -> tuple[Told, Me
 
 def _held(group: Group, told: Told, level: Level, now_ms: int) -> tuple[Told, Message | None]:
     newest_ms = max(level.newest_ms, told.through_ms)
-    more = level.newest_ms > told.through_ms or (group.type in _GROWS and level.count > told.count)
-    calm = group.type in _AT_ONCE or group.lane == Lane.URGENT or now_ms >= told.told_ms + CALM_MS
-    if told.open and not (more and calm):
+    if told.open and (not _is_more(group, told, level) or now_ms < calm_until_ms(group, told)):
         return (told if level.count >= told.count else replace(told, count=level.count)), None
     added = max(1, level.count - (told.count if told.open else 0))
     after = replace(
         told, sequence=_next(told, now_ms), open=True, through_ms=newest_ms, count=level.count, told_ms=now_ms
     )
     return after, _message(group, group.type, after, level, added, now_ms)
+
+
+def is_held_back(group: Group, told: Told, level: Level, now_ms: int) -> bool:
+    """Whether there is something to say that is said later, so as not to be said too often."""
+    if not (level.count and told.open and _is_more(group, told, level)):
+        return False
+    return now_ms < calm_until_ms(group, told)
+
+
+def calm_until_ms(group: Group, told: Told) -> int:
+    """Until when nothing more is told of an open group, Unix ms."""
+    return 0 if group.type in _AT_ONCE or group.lane == Lane.URGENT else told.told_ms + CALM_MS
+
+
+def _is_more(group: Group, told: Told, level: Level) -> bool:
+    return level.newest_ms > told.through_ms or (group.type in _GROWS and level.count > told.count)
 
 
 def once(group: Group, told: Told, level: Level, now_ms: int) -> tuple[Told, Message]:

@@ -53,8 +53,12 @@ class Telling:
             return [], {}
         messages: list[Message] = []
         if not self._live:
-            messages += self._announcer.catch_up(self._figures, self._newest(connection, now_ms), now_ms)
+            newest = self._newest(connection, self._announcer.open_groups(self._figures), now_ms)
+            messages += self._announcer.catch_up(self._figures, newest, now_ms)
             self._live = True
+        elif rested := self._announcer.rested(now_ms):
+            newest = self._newest(connection, rested, now_ms)
+            messages += self._announcer.go_on(rested, self._figures, newest, now_ms)
         messages += self._announcer.look(self._figures, now_ms)
         if time.monotonic() >= self._ahead_due_s:
             self._ahead_due_s = time.monotonic() + AHEAD_S
@@ -63,10 +67,10 @@ class Telling:
             messages += self._announcer.look_ahead(self._figures, endings, now_ms)
         return messages, self._announcer.take_changes()
 
-    def _newest(self, connection: Connection, now_ms: int) -> dict[Group, int]:
-        """When the newest cause of each group came that holds something."""
+    def _newest(self, connection: Connection, groups: Iterable[Group], now_ms: int) -> dict[Group, int]:
+        """When the newest cause of each of these groups of entries came."""
         found = {}
-        for group in self._announcer.open_groups(self._figures):
+        for group in groups:
             missed = group.type is NoticeType.TARGET_MISSED
             late_ms = self._terms.target_ms(group.desk, Lane(group.lane)) if missed else 0
             newest_ms = queries.newest_waiting(connection, group.desk, group.lane, now_ms - late_ms)

@@ -70,6 +70,16 @@ class World:
     def look(self) -> list[dict[str, Any]]:
         return read(self.announcer.look(self.figures, self.now_ms))
 
+    def go_on(self) -> list[dict[str, Any]]:
+        """As the ledger does each second, with what its database says."""
+        groups = self.announcer.rested(self.now_ms)
+        waiting = [entry for entry in self.ledger.entries.values() if entry.state == "waiting"]
+        newest = {
+            group: max((e.arrived_ms for e in waiting if (e.desk, e.lane.value) == group[:2]), default=0)
+            for group in groups
+        }
+        return read(self.announcer.go_on(groups, self.figures, newest, self.now_ms))
+
     def catch_up(self, **newest: int) -> list[dict[str, Any]]:
         self.live = True
         found = {URGENT: newest.get("urgent", 0), MISSED: newest.get("missed", 0)}
@@ -226,6 +236,44 @@ def test_a_missed_target_is_told_and_then_once_an_hour() -> None:
     assert world.apply(arrival(report="R3", at_ms=NOW_MS + 1100, offset=2, count=3)) == []
     world.now_ms += CALM_MS
     assert [found["count"] for found in world.sweep()] == [3]
+
+
+def nowhere(report: str, at_ms: int = NOW_MS, count: int = 1) -> Any:
+    return arrival("zz", report=report, at_ms=at_ms, offset=count, count=count)
+
+
+def test_what_came_in_the_hour_of_peace_is_told_when_it_is_over_though_nothing_else_comes() -> None:
+    world = World()
+    (first,) = world.apply(nowhere("R1"))
+    world.now_ms += 1000
+    assert world.apply(nowhere("R2", world.now_ms, 2)) == []
+    world.now_ms = FIRST + CALM_MS - 1
+    assert world.go_on() == []
+    world.now_ms += 1
+    assert short(world.go_on()) == [("unroutable_waiting", first["group"], 2)]
+    world.now_ms += CALM_MS
+    assert world.go_on() == []
+
+
+def test_what_came_in_the_hour_of_peace_and_is_gone_again_is_not_told() -> None:
+    world = World()
+    world.apply(nowhere("R1"))
+    world.now_ms += 1000
+    world.apply(nowhere("R2", world.now_ms, 2))
+    world.apply(status("looked", desk="zz", report="R2", at_ms=world.now_ms))
+    world.now_ms += CALM_MS
+    assert world.go_on() == []
+
+
+def test_a_ledger_that_begins_in_the_hour_of_peace_tells_when_it_is_over() -> None:
+    before, after = World(), World(live=False)
+    (first,) = before.apply(nowhere("R1"))
+    after.announcer.told = dict(before.announcer.told)
+    after.now_ms += 1000
+    after.apply(nowhere("R1"), nowhere("R2", after.now_ms, 2))
+    assert after.catch_up() == []
+    after.now_ms += CALM_MS
+    assert short(after.go_on()) == [("unroutable_waiting", first["group"], 2)]
 
 
 def test_the_operator_is_told_of_what_was_rejected_although_it_claims_urgency_until_it_is_resent() -> None:
