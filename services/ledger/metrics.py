@@ -18,10 +18,11 @@ from prometheus_client.samples import Sample
 from policy.configuration import Configuration
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
-from services.ledger.figures import AGE_BOUNDS_S, Ages, Figures
+from services.ledger.figures import AGE_BOUNDS_S, NO_AGES, Ages, Figures
 from services.ledger.reroutes import REROUTES, RESULTS
 from services.ledger.series import Series
 from services.ledger.tally import (
+    AGED,
     DAY_MS,
     EVIDENCE,
     EXPIRES,
@@ -90,7 +91,7 @@ class LedgerMetrics(Collector):
         yield self._by_desk_now(
             "entries_unreported",
             "Entries at desks that do not report: unknown, not untouched",
-            lambda desk: 0 if _reports(desk) else sum(counts[EntryState.WAITING, desk.id, lane] for lane in Lane),
+            lambda desk: 0 if _reports(desk) else sum(counts[kind, desk.id, lane] for lane in Lane for kind in AGED),
         )
         rejected = GaugeMetricFamily(
             "referral_rejected_not_resent", "Reports rejected and not resent since", labels=["partner"]
@@ -126,7 +127,10 @@ class LedgerMetrics(Collector):
             "referral_evidence_age_seconds", "Ages of the oldest identifiers of those still waiting", labels=["lane"]
         )
         for lane in Lane:
-            every = [figures.ages(EVIDENCE, desk.id, lane, now_ms) for desk in self._desks]
+            every = [
+                NO_AGES,
+                *(figures.ages(EVIDENCE, desk.id, lane, now_ms) for desk in self._desks if _reports(desk)),
+            ]
             self._add_ages(evidence, [lane], every, now_ms)
         yield evidence
         yield self._by_queue_now(

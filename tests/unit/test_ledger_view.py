@@ -74,10 +74,12 @@ def test_silence_long_ago_does_not_count_against_what_came_just_now() -> None:
 def test_a_desk_that_does_not_report_is_unknown_whatever_the_ledger_counts() -> None:
     counted = waiting(24 * 300)
     counted.add(OVERDUE, "aa", Lane.ROUTINE, 5)
+    counted.add(EntryState.SHELVED, "aa", Lane.ROUTINE, 40)
+    counted.add(EntryState.IN_HAND, "aa", Lane.URGENT, 2)
     found = of(counted, Desk("aa", "Aa", reporting=Reporting.NONE))
     assert found.reporting == ()
     assert found.unreporting[0].signs == (Sign.UNREPORTED,)
-    assert (found.unreported, found.sum("waiting"), found.sum("overdue"), found.oldest_ms) == (5, 0, 0, None)
+    assert (found.unreported, found.sum("waiting"), found.sum("overdue"), found.oldest_ms) == (47, 0, 0, None)
 
 
 @pytest.mark.parametrize(("active", "caught_up"), [(False, False), (True, False), (False, True)])
@@ -237,3 +239,19 @@ def test_an_age_is_said_in_a_unit_a_person_uses(seconds: float, words: str) -> N
 )
 def test_a_share_is_never_rounded_to_all_or_to_none(part: int, whole: int, words: str) -> None:
     assert say_share(part, whole) == words
+
+
+def test_all_that_a_desk_holds_that_does_not_report_is_unknown_in_metrics_too() -> None:
+    configuration, figures, registry = (
+        configured(Desk("aa", "Aa", reporting=Reporting.NONE)),
+        Figures(),
+        CollectorRegistry(),
+    )
+    counted = waiting(1)
+    counted.add(EntryState.SHELVED, "aa", Lane.ROUTINE, 40)
+    counted.add(EntryState.IN_HAND, "aa", Lane.URGENT, 2)
+    counted.add_day(EVIDENCE, "aa", Lane.ROUTINE, 5, 100)
+    figures.load(sorted((*key, number) for key, number in counted.tallies.items()), counted.counters, counted.heard)
+    LedgerMetrics(configuration, frozenset({"aa"}), figures, lambda: NOW_MS, registry)
+    assert registry.get_sample_value("referral_entries_unreported", {"desk": "aa"}) == 47
+    assert registry.get_sample_value("referral_evidence_age_seconds_gcount", {"lane": "routine"}) == 0

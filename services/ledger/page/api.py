@@ -227,7 +227,7 @@ def _lanes(views: Iterable[LaneView], known: bool, told: bool) -> Iterable[LaneB
             lane=view.lane,
             target_seconds=view.target_seconds,
             waiting=view.waiting if known else None,
-            unreported=None if known else view.waiting,
+            unreported=None if known else view.unended,
             overdue=view.overdue if known else None,
             shelved=view.shelved if known else None,
             in_hand=view.in_hand if known else None,

@@ -197,14 +197,14 @@ def _said(world: World, desk: DeskView) -> Html:
 
 def _unreporting(world: World, desk: DeskView) -> Html:
     labels = [band.label for band in world.bands]
-    rows = [row(LANES[view.lane], number(view.waiting), number(view.arrived)) for view in desk.lanes]
+    rows = [row(LANES[view.lane], number(view.unended), number(view.arrived)) for view in desk.lanes]
     return fragment(
         element(
             "p",
             "This desk does not report what it does. Somebody may have looked at all of these referrals, or at none.",
         ),
         cards(
-            card("unreported", say_number(desk.sum("waiting")), "brought to this desk", "unknown"),
+            card("unreported", say_number(desk.sum("unended")), "brought to this desk", "unknown"),
             card("arrived", say_number(desk.sum("arrived")), "since the count began"),
             card(
                 "conservation",
@@ -220,7 +220,10 @@ def _unreporting(world: World, desk: DeskView) -> Html:
             "ages",
             "When they came",
             ages(
-                "Unknown, by time since arrival", labels, [(view.lane, view.bands) for view in desk.lanes], "unreported"
+                "Of which no look was ever reported, by time since arrival",
+                labels,
+                [(view.lane, view.bands) for view in desk.lanes],
+                "unreported",
             ),
         ),
     )

@@ -69,6 +69,11 @@ class LaneView:
     closed_lately: int
     drain: Drain
 
+    @property
+    def unended(self) -> int:
+        """Not ended, as far as the ledger was told: all that is unknown where the desk does not report."""
+        return self.waiting + self.shelved + self.in_hand
+
 
 @dataclass(frozen=True, slots=True)
 class DeskView:
@@ -161,7 +166,7 @@ class World:
     @property
     def unreported(self) -> int:
         """Held by desks that do not report."""
-        return sum(desk.sum("waiting") for desk in self.unreporting)
+        return sum(desk.sum("unended") for desk in self.unreporting)
 
     @property
     def silent(self) -> tuple[DeskView, ...]:
@@ -201,7 +206,7 @@ def look(figures: Figures, configuration: Configuration, held: frozenset[str], n
             figures.last_commit_ms or None,
             cut,
             tuple(sorted((view for view in views if view.reports), key=trouble)),
-            tuple(sorted((view for view in views if not view.reports), key=lambda view: -view.sum("waiting"))),
+            tuple(sorted((view for view in views if not view.reports), key=lambda view: -view.sum("unended"))),
             {partner.id: figures.counts[REJECTED, partner.id, ""] for partner in configuration.partners.partners},
             figures.history([view.desk.id for view in views if view.reports], starts),
         )

@@ -169,7 +169,7 @@ def _unreporting(world: World) -> Html:
     if not world.unreporting:
         return element("p", "Every desk of this ledger reports.", class_="absent")
     rows = [
-        row(link(desk), number(desk.sum("waiting")), number(desk.sum("arrived")), ago(desk.oldest_ms, world.now_ms))
+        row(link(desk), number(desk.sum("unended")), number(desk.sum("arrived")), ago(desk.oldest_ms, world.now_ms))
         for desk in world.unreporting
     ]
     heads = ["Desk", defined("unreported"), defined("arrived"), "Earliest arrival, ago"]
