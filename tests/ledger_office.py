@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, select
 
+from schemas import topics
+from schemas.codes import Lane
 from services.ledger import tables
 from services.ledger.database import take_lease
 from services.ledger.figures import Figures
+from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read
 from services.ledger.session import Session
 from services.ledger.terms import terms
@@ -16,6 +19,10 @@ from services.runtime.cluster import Place
 from tests.samples import configuration
 
 SLOT_MS: Final = 3_600_000
+INPUTS: Final = {
+    topics.status("nl"): Input(Kind.STATUS, "nl"),
+    topics.queue("nl", Lane.URGENT): Input(Kind.QUEUE, "nl", Lane.URGENT),
+}
 
 
 class Clock:
@@ -67,9 +74,6 @@ class StillKafka:
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         return {place: self._ends[place] for place in places}
 
-    def first_value(self, _place: Place) -> None:
-        """It holds no record."""
-
     def send(self, rows: Iterable[object]) -> None:
         assert not list(rows)
 
@@ -87,7 +91,8 @@ def session(engine: Engine, feed: StillFeed) -> tuple[Session, int]:
     table = configuration().desks
     reads: Any = feed
     kafka: Any = StillKafka()
-    made = Session(table, {}, terms(table), engine, reads, kafka, kafka, kafka, Figures(), held.epoch, SLOT_MS)
+    twice = (kafka, kafka)
+    made = Session(table, INPUTS, terms(table), engine, reads, kafka, kafka, twice, Figures(), held.epoch, SLOT_MS)
     made.begin()
     return made, held.epoch
 

@@ -226,6 +226,10 @@ class Batch:
         """A status event that changes nothing."""
         self.counters[CounterKey("status", desk, "", result)] += 1
 
+    def unread(self, kind: str) -> None:
+        """A record of another kind of topic that nobody can read; a queue's is a referral that nobody sees."""
+        self.counters[CounterKey("unread", "", "", kind)] += 1
+
     def expire(self, entry: Entry) -> None:
         """Its term is over."""
         self._changes.rewrite(entry)

@@ -19,6 +19,7 @@ from policy.configuration import Configuration
 from policy.desks import Desk, Reporting
 from schemas.codes import Disposition, EntryState, Lane
 from services.ledger.figures import AGE_BOUNDS_S, NO_AGES, Ages, Figures
+from services.ledger.inputs import Kind
 from services.ledger.reroutes import REROUTES, RESULTS
 from services.ledger.series import Series
 from services.ledger.tally import (
@@ -257,6 +258,15 @@ class LedgerMetrics(Collector):
              figures.unsent_ms / 1000),
         ):  # fmt: skip
             yield GaugeMetricFamily(f"referral_ledger_{name}", meaning, value=value)
+        unread = CounterMetricFamily(
+            "referral_ledger_records_unread",
+            "Records of queues, receipts, track events and notices that could not be read",
+            labels=["topic_kind"],
+        )
+        for kind in Kind:
+            if kind is not Kind.STATUS:
+                unread.add_metric([kind], self._counted("unread", "", "", kind))
+        yield unread
         yield CounterMetricFamily(
             "referral_ledger_sessions_failed",
             "How often it failed, and began anew from what is stored",

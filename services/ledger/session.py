@@ -188,7 +188,11 @@ class Session:
             for value in found.values:
                 take(batch, value)
             for topic, kind in found.faults:
-                batch.fault(self._inputs[topic].desk, kind)
+                place = self._inputs[topic]
+                if place.kind is Kind.STATUS:
+                    batch.fault(place.desk, kind)
+                else:
+                    batch.unread(place.kind)
             batch.finish()
             self._telling.tell(connection, batch, found.notices, now_ms)
             store.save(connection, batch, self._streams, found.positions)

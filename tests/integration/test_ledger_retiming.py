@@ -46,7 +46,7 @@ class Starts:
         nothing: Any = SimpleNamespace()
         Session(
             table, inputs(configuration(), frozenset({"nl"}), frozenset()), terms(table), self.keeper.engine,
-            feed, cluster, nothing, nothing, self.figures, self.keeper.epoch, SLOT_MS,  # type: ignore[arg-type]
+            feed, cluster, nothing, (nothing, nothing), self.figures, self.keeper.epoch, SLOT_MS,  # type: ignore[arg-type]
         ).begin()  # fmt: skip
 
     def total(self, kind: str) -> int:

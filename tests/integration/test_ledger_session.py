@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
+from schemas import topics
+from schemas.codes import Lane
+from services.ledger import queries, tables
 from services.ledger import session as module
-from services.ledger import tables
 from services.ledger.database import LEASE_MS, connect, migrate, writing
 from services.ledger.intake import Read
 from services.ledger.session import Session
+from services.ledger.tally import CounterKey
+from services.ledger.values import FaultKind
 from tests.ledger_office import Clock, StillFeed, lease_until_ms, session
 
 
@@ -36,6 +40,18 @@ def test_after_a_batch_that_took_long_the_lease_is_renewed_at_once(
     monkeypatch.setattr(Session, "_apply", apply)
     held.turn()
     assert lease_until_ms(engine) == int(clock.now_s * 1000) + LEASE_MS
+
+
+def test_a_record_that_cannot_be_read_is_the_desks_only_in_its_status_topic(engine: Engine) -> None:
+    faults = [(topics.status("nl"), FaultKind.UNREADABLE), (topics.queue("nl", Lane.URGENT), FaultKind.UNREADABLE)]
+    held, _ = session(engine, StillFeed(lambda: Read(faults=faults, records=2)))
+    held.turn()
+    with engine.connect() as connection:
+        counted = queries.read_counters(connection)
+    assert counted == {
+        CounterKey("status", "nl", "", FaultKind.UNREADABLE): 1,
+        CounterKey("unread", "", "", "queue"): 1,
+    }
 
 
 def test_tallies_that_fell_to_zero_are_cleared_up(engine: Engine) -> None:

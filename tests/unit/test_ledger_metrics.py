@@ -24,6 +24,7 @@ CHANGES = [
     CounterKey(f"{MAY_BE_TAKEN_BACK[0]}{TAKEN_BACK}", "nl", "", ""),
     CounterKey("time_to_look", "", "urgent", "60"),
     CounterKey(REROUTES, "nl", "", "sent"),
+    CounterKey("unread", "", "", "queue"),
 ]
 
 
