@@ -34,7 +34,8 @@ LOOK_S: Final = 0.5
 PAUSE_S: Final = 1.0
 POLL_S: Final = 0.1
 BURST: Final = 1_000
-"""After so many notices at once the next are gathered for a moment: what comes together of a group is one change."""
+"""After so many notices at once the next are gathered for a moment: what comes together of a group is one change. So
+are those that came while nobody read: what is over by now is not told."""
 GATHER_S: Final = 0.5
 RENEW_S: Final = 2.0
 WEIGH_S: Final = 1.0
@@ -115,7 +116,7 @@ class Session:
         self._met = False
         self._due: dict[str, float] = {}
         self._next_ms: int | None = 0
-        self._gather_s = 0.0
+        self._gather_s = GATHER_S
 
     def begin(self) -> None:
         """Take over what the database holds."""
@@ -129,7 +130,8 @@ class Session:
     def turn(self) -> None:
         """Read what came and store what follows; and what the clock asks for."""
         messages = self._reader.poll(self._patience_s(), self._gather_s)
-        self._gather_s = GATHER_S if len(messages) >= BURST else 0.0
+        behind = not self._keeper.figures.caught_up
+        self._gather_s = GATHER_S if behind or len(messages) >= BURST else 0.0
         if messages:
             self._apply(messages)
         if self._next_ms is not None and self._next_ms <= _now_ms():
