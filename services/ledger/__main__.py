@@ -2,11 +2,8 @@
 
 import asyncio
 import os
-import signal
 import sys
-import threading
 import time
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -26,8 +23,7 @@ from services.runtime.page.access import access
 from services.runtime.rendered import Rendered
 from services.runtime.settings import KafkaSettings, SharedSettings, read
 from services.runtime.topic_reader import BATCH
-
-END_S: Final = 10.0
+from services.runtime.worker import work
 
 log = logger()
 
@@ -52,34 +48,13 @@ async def _serve(configuration: Configuration, kafka: KafkaSettings, settings: L
         async with serve(rendered, ledger.readiness, settings.host, settings.port, pages) as server:
             log.info(Event.LISTENING, port=server.port)
             rendering = asyncio.create_task(rendered.keep())
-            await _live(ledger)
+            await work("ledger", ledger.run, asyncio.Event())
             rendering.cancel()
     engine.dispose()
     if ledger.fault is not None:
         raise ledger.fault
     log.info(Event.STOPPED)
     return exits.DONE
-
-
-async def _live(ledger: Ledger) -> None:
-    """Until told to stop, or the ledger cannot go on; returns when its thread has ended."""
-    running = asyncio.get_running_loop()
-    ending = asyncio.Event()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, ending.set)
-
-    def work() -> None:
-        try:
-            ledger.run(stop)
-        finally:
-            running.call_soon_threadsafe(ending.set)
-
-    thread = threading.Thread(target=work, name="ledger", daemon=True)
-    thread.start()
-    await ending.wait()
-    stop.set()
-    await asyncio.to_thread(thread.join, END_S)
 
 
 def main() -> int:

@@ -3,10 +3,8 @@
 import asyncio
 import os
 import secrets
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,8 +35,8 @@ from services.runtime.page.access import access
 from services.runtime.rendered import Rendered
 from services.runtime.secret_files import wrong_secrets
 from services.runtime.settings import KafkaSettings, SharedSettings, read
+from services.runtime.worker import work
 
-END_S: Final = 10.0
 KEY: Final = "token_key"
 
 log = logger()
@@ -87,27 +85,15 @@ def _token_key(database: Database) -> bytes:
 
 
 async def _live(keeper: Keeper, deliverer: Deliverer) -> None:
-    """Until told to stop, or the keeper cannot go on; returns when its thread has ended and all is settled."""
-    running = asyncio.get_running_loop()
+    """Until told to stop, or one of them cannot go on; returns when all is settled."""
     ending = asyncio.Event()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, ending.set)
-
-    def work() -> None:
-        try:
-            keeper.run(stop)
-        finally:
-            running.call_soon_threadsafe(ending.set)
-
-    thread = threading.Thread(target=work, name="keeper", daemon=True)
     delivering = asyncio.create_task(deliverer.run(ending))
     delivering.add_done_callback(lambda _task: ending.set())
-    thread.start()
-    await ending.wait()
-    stop.set()
-    await asyncio.to_thread(thread.join, END_S)
-    await delivering
+    try:
+        await work("keeper", keeper.run, ending)
+    finally:
+        ending.set()
+        await delivering
 
 
 def _require_secrets(configuration: Configuration) -> None:
