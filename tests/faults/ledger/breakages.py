@@ -34,7 +34,7 @@ BREAKAGES: Final = (
         "fence-unchecked",
         "a transaction is written whoever holds the lease",
         "services.runtime.database",
-        (("        if not renewed.rowcount:\n            raise Deposed\n", ""),),
+        (("    if not renewed.rowcount:\n        raise Deposed\n", ""),),
         ("pause the active ledger",),
     ),
     Breakage(
