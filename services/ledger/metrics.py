@@ -261,7 +261,7 @@ class LedgerMetrics(Collector):
         unread = CounterMetricFamily(
             "referral_ledger_records_unread",
             "Records of queues, receipts, track events and notices that could not be read",
-            labels=["topic_kind"],
+            labels=["kind"],
         )
         for kind in Kind:
             if kind is not Kind.STATUS:

@@ -20,7 +20,7 @@ CODES: Final[Mapping[str, Iterable[StrEnum]]] = {
     "reason": RejectReason,
     "disposition": Disposition,
 }
-LEVELS: Final = {"desk", "lane", "partner", "reason", "result", "disposition", "instance"}
+LEVELS: Final = {"desk", "lane", "partner", "reason", "result", "disposition", "instance", "kind"}
 
 
 def recorded() -> set[str]:
