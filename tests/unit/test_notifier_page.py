@@ -241,6 +241,19 @@ def test_a_test_is_put_into_the_outbox_and_wakes_the_deliverer(client: TestClien
     assert client.post("/api/test", json={"desk": "be"}, headers=BEARER).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("desk", "channel", "words"),
+    [
+        ("nl", "dutty", "nl has no channel of that name. There is duty, chief."),
+        ("xx", "duty", "No such desk."),
+        ("nl", "duty", "That endpoint is not disabled."),
+    ],
+)
+def test_what_cannot_be_enabled_is_said_for_what_it_is(client: TestClient, desk: str, channel: str, words: str) -> None:
+    answer = client.post("/api/enable", json={"desk": desk, "channel": channel}, headers=BEARER)
+    assert (answer.status_code, answer.json()["message"]) == (404, words)
+
+
 def test_only_what_is_disabled_is_enabled(client: TestClient, database: Database) -> None:
     document = {"desk": "nl", "channel": "duty"}
     assert client.post("/api/enable", json=document, headers=BEARER).status_code == 404

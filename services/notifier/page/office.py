@@ -87,6 +87,11 @@ class Office:
 
     def enable(self, desk: str, channel: str) -> Said:
         """What was disabled is tried again."""
+        channels = self.ladders.whom.notify(desk).channels
+        if channel not in channels:
+            there = f"There is {', '.join(channels)}." if channels else "It has none."
+            words = f"{desk} has no channel of that name. {there}"
+            return self.unknown(desk) or _said(HTTPStatus.NOT_FOUND, words, desk=desk, channel=channel)
         with self.database.transaction() as connection:
             was = store.enable(connection, Endpoint(desk, channel))
         if not was:
