@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from policy.configuration import load
 from policy.topics import topic_plan
 from services.console.provision import provision
+from services.ledger import database as ledger
+from services.notifier.database import SERVICE, Database
 from services.runtime.broker import FOR_TESTS, Cluster
-from services.runtime.database import connect
+from services.runtime.database import connect, migrate
 from services.runtime.settings import KafkaSettings, read
 from tests import postgresql
 
@@ -58,6 +61,24 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         connection.exec_driver_sql("CREATE SCHEMA public")
     made.dispose()
     return url
+
+
+@pytest.fixture
+def ledger_engine(tmp_path: Path) -> Iterator[Engine]:
+    """A ledger's empty SQLite file: where which database it is makes no difference."""
+    made = connect(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.migrate(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A notifier's empty database of each kind in turn."""
+    made = connect(database_url)
+    migrate(made, SERVICE)
+    yield Database(made)
+    made.dispose()
 
 
 @pytest.fixture(params=["en-US", "et"])

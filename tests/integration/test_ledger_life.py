@@ -1,7 +1,6 @@
 """A ledger's life, session after session: what it says of itself while they fail, and when they go well."""
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any, Final
 
@@ -9,7 +8,6 @@ import pytest
 from sqlalchemy import Engine
 
 from services.ledger import service
-from services.ledger.database import connect, migrate
 from services.ledger.inputs import Input, Kind
 from services.ledger.intake import Read
 from services.ledger.service import Ledger
@@ -23,16 +21,8 @@ INPUTS: Final = {TOPIC: Input(Kind.STATUS, "nl")}
 FAILURES: Final = 3
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{tmp_path}/ledger.db")
-    migrate(made)
-    yield made
-    made.dispose()
-
-
 def live(
-    engine: Engine,
+    ledger_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
     says: Callable[[int], Read],
     enough: Callable[[Ledger], bool],
@@ -58,20 +48,20 @@ def live(
     for name in ("Publisher", "Cluster", "Beside"):
         monkeypatch.setattr(service, name, lambda *_: StillKafka(ends))
     settings: Any = None
-    ledger = Ledger(configuration(), settings, engine, INPUTS, SLOT_MS)
+    ledger = Ledger(configuration(), settings, ledger_engine, INPUTS, SLOT_MS)
     ledger.run(stop)
     return ledger, seen
 
 
 def test_one_whose_every_session_fails_at_its_first_batch_is_never_active_and_counts_the_failures(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ledger_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise KeyError
 
     monkeypatch.setattr(Session, "_apply", fail)
     ledger, seen = live(
-        engine,
+        ledger_engine,
         monkeypatch,
         lambda turn: Read(records=turn),  # at first the process that reads has nothing yet
         lambda ledger: ledger.figures.sessions_failed >= FAILURES,
@@ -82,10 +72,10 @@ def test_one_whose_every_session_fails_at_its_first_batch_is_never_active_and_co
 
 
 def test_one_that_has_stored_a_batch_is_active_however_far_behind(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ledger_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger, seen = live(
-        engine,
+        ledger_engine,
         monkeypatch,
         lambda _: Read(records=1, positions={(TOPIC, 0): 1}),
         lambda ledger: ledger.figures.active,
@@ -96,7 +86,7 @@ def test_one_that_has_stored_a_batch_is_active_however_far_behind(
 
 
 def test_one_that_has_read_to_the_ends_is_active_and_ready_though_nothing_came(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ledger_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready: list[bool] = []
 
@@ -104,11 +94,11 @@ def test_one_that_has_read_to_the_ends_is_active_and_ready_though_nothing_came(
         ready.append(ledger.readiness()[0])
         return ready[-1]
 
-    _, seen = live(engine, monkeypatch, lambda _: Read(), enough, {(TOPIC, 0): 0})
+    _, seen = live(ledger_engine, monkeypatch, lambda _: Read(), enough, {(TOPIC, 0): 0})
     assert (seen[-1], ready[-1]) == (True, True)
     assert seen == ready
 
 
-def test_one_that_stopped_is_not_active_any_more(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = live(engine, monkeypatch, lambda _: Read(), lambda ledger: ledger.figures.active, {})
+def test_one_that_stopped_is_not_active_any_more(ledger_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, _ = live(ledger_engine, monkeypatch, lambda _: Read(), lambda ledger: ledger.figures.active, {})
     assert ledger.readiness() == (False, {"active": False, "caught_up": False})

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from policy.notify import Notify, Rung
 from services.notifier import claims, deliverer, store
-from services.notifier.database import SERVICE, Database
+from services.notifier.database import Database
 from services.notifier.deliverer import Deliverer
 from services.notifier.figures import Figures
 from services.notifier.ladders import Ladders
@@ -24,7 +24,6 @@ from services.notifier.sending.codes import Failure
 from services.notifier.tables import deliveries
 from services.notifier.verdict import Delivered, Gone, Outgoing, Refused, Retry, Verdict
 from services.notifier.whom import Endpoint, Whom
-from services.runtime.database import connect, migrate
 from tests.notifier_world import NOW_MS, TOKENS, Recorder, hook, notice
 
 AT_ONCE = Rung(0, ("duty",))
@@ -81,14 +80,6 @@ class World:
         async with asyncio.timeout(PATIENCE_S):
             while not condition():  # noqa: ASYNC110 - the condition is in a database
                 await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    engine = connect(database_url)
-    migrate(engine, SERVICE)
-    yield Database(engine)
-    engine.dispose()
 
 
 @asynccontextmanager

@@ -2,32 +2,22 @@
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from policy.notify import Notify, Rung
 from schemas.codes import Lane, NoticeType
 from services.notifier import store
-from services.notifier.database import SERVICE, Database
+from services.notifier.database import Database
 from services.notifier.figures import Figures
 from services.notifier.keeper import Keeper
 from services.notifier.ladders import Ladders
 from services.runtime import cluster
-from services.runtime.database import connect, migrate
 from services.runtime.settings import KafkaSettings
 from tests.notifier_world import TOKENS, hook, notice, whom
 
 GROUP = "nl/urgent/urgent_arrived"
 PATIENCE_S = 60.0
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    engine = connect(database_url)
-    migrate(engine, SERVICE)
-    yield Database(engine)
-    engine.dispose()
 
 
 def test_ladders_go_up_while_no_broker_can_be_asked(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
